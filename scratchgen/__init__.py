@@ -1,0 +1,53 @@
+"""Generative models from scratch: gradients by hand and checked, the same numbers on CPU and GPU.
+
+>>> import scratchgen as sg
+>>> data = sg.datasets.load("digits")
+>>> vae = sg.VAE(n_visible=64, hidden=(32,), n_latent=2, seed=0, backend="numpy")
+>>> terms, grads = vae.loss_and_grad(data.x_train[:8], vae.draw_noise(data.x_train[:8]))
+>>> bool(terms.loss > 0)
+True
+
+Names load on first use, so that ``import scratchgen`` costs no more than Python's own start.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it; no public function bears the name of a submodule
+_EXPORTS = {
+    "Adam": "optim",
+    "SGD": "optim",
+    "Stream": "random",
+    "VAE": "models.vae",
+    "get_backend": "backend",
+    "gradcheck": "finite_differences",
+    "load": "checkpoint",
+    "namespace": "backend",
+    "taylor_test": "finite_differences",
+    "to_numpy": "backend",
+    "BackendError": "errors",
+    "FileFormatError": "errors",
+    "InputError": "errors",
+    "ScratchgenError": "errors",
+    "TrainingError": "errors",
+}
+_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "schedules", "training")
+
+__all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

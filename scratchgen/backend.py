@@ -1,0 +1,148 @@
+"""Backends: which array library holds the data and which kernel variant works on it.
+
+========  =======  ==============================================  ==========================
+name      arrays   kernels                                         for
+========  =======  ==============================================  ==========================
+numpy     NumPy    the reference variants: array code, no compiler  reading, debugging, teaching
+cpu       NumPy    Numba on the CPU                                 work on a CPU (default)
+cuda      CuPy     Numba on CUDA                                    work on a GPU
+========  =======  ==============================================  ==========================
+
+There is no global "current backend". Pure mathematics infers its array library from its inputs with `namespace`;
+what cannot be inferred (creation, random numbers, kernels, transfers) takes a `Backend`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+
+from scratchgen.errors import BackendError
+from scratchgen.typing import Array
+
+KernelVariant = Literal["reference", "cpu", "cuda"]
+BACKEND_NAMES = ("numpy", "cpu", "cuda")
+
+_INSTALL_CUDA = 'pip install "scratchgen[cuda13]" (or [cuda12] for a driver older than 580)'
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and the kernel variant that goes with it.
+
+    Attributes
+    ----------
+    name : {"numpy", "cpu", "cuda"}
+    xp : module
+        The array namespace: ``numpy`` or ``cupy``.
+    variant : {"reference", "cpu", "cuda"}
+        The variant of each kernel that serves this backend; a backend names it and does not hold it.
+    """
+
+    name: str
+    xp: Any = field(repr=False, compare=False)
+    variant: KernelVariant = field(repr=False)
+
+    def asarray(self, x: Any, dtype: Any = None) -> Array:
+        """Return `x` as a C-contiguous array of this backend, copied to or from the device where that is needed."""
+        if self.xp is np and not isinstance(x, np.ndarray):
+            x = to_numpy(x)
+        return self.xp.ascontiguousarray(x, dtype=dtype)
+
+
+def simulating_cuda() -> bool:
+    """Say whether Numba's CUDA simulator is switched on (the variable is read when numba is first imported)."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
+
+
+@cache
+def get_backend(name: str) -> Backend:
+    """Return the backend called `name`.
+
+    Parameters
+    ----------
+    name : {"numpy", "cpu", "cuda"}
+
+    Raises
+    ------
+    BackendError
+        The name is unknown, or ``cuda`` cannot work here: the message says what is missing and how to install it.
+        There is no silent fall-back.
+    """
+    if name == "numpy":
+        return Backend("numpy", np, "reference")
+    if name == "cpu":
+        return Backend("cpu", np, "cpu")
+    if name == "cuda":
+        return Backend("cuda", _cuda_namespace(), "cuda")
+    raise BackendError(f"unknown backend {name!r}: choose one of {', '.join(BACKEND_NAMES)}")
+
+
+def _cuda_namespace() -> Any:
+    """Import CuPy and find a device; under the simulator NumPy stands in CuPy's place."""
+    if simulating_cuda():
+        return np
+    try:
+        import cupy
+    except ImportError as error:
+        raise BackendError(f"backend 'cuda' needs CuPy, which is not installed: {_INSTALL_CUDA}") from error
+    try:
+        n_devices = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy raises a different class for each way in which the driver can be missing
+        raise BackendError(f"backend 'cuda' finds no working NVIDIA driver: {error}") from error
+    if n_devices == 0:
+        raise BackendError("backend 'cuda' finds no NVIDIA GPU on this machine: use backend='cpu'")
+    try:
+        import numba_cuda  # noqa: F401  (the package that provides numba.cuda)
+    except ImportError as error:
+        raise BackendError(f"backend 'cuda' needs numba-cuda, which is not installed: {_INSTALL_CUDA}") from error
+    return cupy
+
+
+def resolve_backend(name: str) -> Backend:
+    """Return the backend called `name`, where ``auto`` is a working GPU if there is one and else the CPU."""
+    if name != "auto":
+        return get_backend(name)
+    try:
+        return get_backend("cuda") if not simulating_cuda() else get_backend("cpu")
+    except BackendError:
+        return get_backend("cpu")
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the array library of `arrays` (NumPy, CuPy or any array-API library).
+
+    Raises
+    ------
+    BackendError
+        The arrays belong to different libraries: nothing is moved implicitly.
+    """
+    found = {_namespace_of(x) for x in arrays if x is not None}
+    if len(found) > 1:
+        names = ", ".join(sorted(xp.__name__ for xp in found))
+        raise BackendError(f"arrays of different libraries were mixed ({names}): move one with backend.asarray(x)")
+    return found.pop() if found else np
+
+
+def _namespace_of(x: Array) -> Any:
+    if isinstance(x, np.ndarray | np.generic | float | int):
+        return np
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and isinstance(x, cupy.ndarray):
+        return cupy
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    raise BackendError(f"expected an array, got {type(x).__name__}")
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Return `x` as a NumPy array, copied from the device where that is needed."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and isinstance(x, cupy.ndarray):
+        return cupy.asnumpy(x)
+    return np.asarray(x)

@@ -1,0 +1,21 @@
+"""The errors that scratchgen raises on purpose: each says what was expected, what came, and what to do."""
+
+
+class ScratchgenError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InputError(ScratchgenError, ValueError):
+    """An argument is wrong: its shape, dtype, range or name."""
+
+
+class FileFormatError(ScratchgenError, ValueError):
+    """A file cannot be read whole, or is not what its name promises; the file is left alone."""
+
+
+class BackendError(ScratchgenError, RuntimeError):
+    """A backend is unknown or cannot work on this machine, or arrays of two backends were mixed."""
+
+
+class TrainingError(ScratchgenError):
+    """Training stopped because a term of the loss became NaN or infinite."""
