@@ -1,0 +1,256 @@
+"""Add a bias and apply an activation in one pass over a matrix product; and the way back, with the bias gradient.
+
+    a = z + b,   y = f(a);        backward:  dz = dy * f'(a),   db = sum over rows of dz.
+
+==========  =======================  ===========================  ==========================
+name        f(a)                     f'(a)                        computed from (``saved``)
+==========  =======================  ===========================  ==========================
+linear      a                        1                            y
+relu        max(a, 0)                1 where a > 0, else 0        y
+tanh        tanh a                   1 - y^2                      y
+sigmoid     1 / (1 + exp(-a))        y (1 - y)                    y
+softplus    log(1 + exp a)           sigmoid a                    a
+swish       a sigmoid a              s + y (1 - s), s = sigmoid   a
+==========  =======================  ===========================  ==========================
+
+The derivative of ReLU at 0 is taken as 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchgen.backend import namespace
+from scratchgen.kernels import Operation
+from scratchgen.kernels._cuda import cuda, cuda_kernel
+from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels.elementary import sigmoid, softplus, tanh
+from scratchgen.kernels.elementary_constants import constants
+from scratchgen.kernels.scalar import mul, scalar, select
+from scratchgen.typing import Array
+
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
+_LINEAR, _RELU, _TANH, _SIGMOID, _SOFTPLUS, _SWISH = range(6)
+
+
+def _saves_output(activation: str) -> bool:
+    return activation in ("linear", "relu", "tanh", "sigmoid")
+
+
+# ----------------------------------------------------------------------------------------------------- reference
+
+
+def _sigmoid(xp: Any, a: Array) -> Array:
+    e = xp.exp(-xp.abs(a))
+    return xp.where(a < 0, e, xp.ones_like(e)) / (1 + e)
+
+
+def _forward_reference(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
+    """Return (y, saved): the output, and what the backward pass needs. The storage of `z` may be used for them."""
+    xp = namespace(z, b)
+    a = z + b
+    zero = xp.zeros((), dtype=a.dtype)
+    if activation == "linear":
+        y = a
+    elif activation == "relu":
+        y = xp.maximum(a, zero)
+    elif activation == "tanh":
+        y = xp.tanh(a)
+    elif activation == "sigmoid":
+        y = _sigmoid(xp, a)
+    elif activation == "softplus":
+        y = xp.maximum(a, zero) + xp.log1p(xp.exp(-xp.abs(a)))
+    else:
+        y = a * _sigmoid(xp, a)
+    return y, (y if _saves_output(activation) else a)
+
+
+def _backward_reference(dy: Array, saved: Array, db: Array, activation: str) -> Array:
+    """Return dz and write its column sums to `db`. The storage of `dy` may be used for dz."""
+    xp = namespace(dy, saved, db)
+    if activation == "linear":
+        dz = dy
+    elif activation == "relu":
+        dz = xp.where(saved > 0, dy, dy * saved)  # elsewhere saved is 0, or a NaN that stays one
+    elif activation == "tanh":
+        dz = dy * (1 - saved * saved)
+    elif activation == "sigmoid":
+        dz = dy * saved * (1 - saved)
+    elif activation == "softplus":
+        dz = dy * _sigmoid(xp, saved)
+    else:
+        s = _sigmoid(xp, saved)
+        dz = dy * (s + saved * s * (1 - s))
+    db[...] = xp.sum(dz, axis=0)
+    return dz
+
+
+# ----------------------------------------------------------------------------------------- scalars, cpu and cuda
+
+
+@scalar
+def _relu(a: Any) -> Any:
+    zero = constants(a).zero
+    return select(a < zero, zero, a)  # a NaN stays a NaN
+
+
+@scalar
+def _swish(a: Any) -> Any:
+    return a * sigmoid(a)
+
+
+@scalar
+def _relu_slope(y: Any, dy: Any) -> Any:
+    return select(y > constants(y).zero, dy, mul(dy, y))  # elsewhere y is 0, or a NaN that stays one
+
+
+@scalar
+def _tanh_slope(y: Any, dy: Any) -> Any:
+    return mul(dy, constants(y).one - mul(y, y))
+
+
+@scalar
+def _sigmoid_slope(y: Any, dy: Any) -> Any:
+    return mul(mul(dy, y), constants(y).one - y)
+
+
+@scalar
+def _softplus_slope(a: Any, dy: Any) -> Any:
+    return dy * sigmoid(a)
+
+
+@scalar
+def _swish_slope(a: Any, dy: Any) -> Any:
+    s = sigmoid(a)
+    return dy * (s + mul(mul(a, s), constants(a).one - s))
+
+
+@cpu_kernel()
+def _forward_loop(z: Any, b: Any, y: Any, code: Any) -> None:
+    # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop.
+    n_columns = z.shape[1]
+    for i in range(z.shape[0]):
+        if code == _LINEAR:
+            for j in range(n_columns):
+                y[i, j] = z[i, j] + b[j]
+        elif code == _RELU:
+            for j in range(n_columns):
+                y[i, j] = _relu(z[i, j] + b[j])
+        elif code == _TANH:
+            for j in range(n_columns):
+                y[i, j] = tanh(z[i, j] + b[j])
+        elif code == _SIGMOID:
+            for j in range(n_columns):
+                y[i, j] = sigmoid(z[i, j] + b[j])
+        elif code == _SOFTPLUS:
+            for j in range(n_columns):
+                z[i, j] += b[j]
+                y[i, j] = softplus(z[i, j])
+        else:
+            for j in range(n_columns):
+                z[i, j] += b[j]
+                y[i, j] = _swish(z[i, j])
+
+
+@cpu_kernel()
+def _backward_loop(dy: Any, saved: Any, db: Any, code: Any) -> None:
+    n_columns = dy.shape[1]
+    for j in range(n_columns):
+        db[j] = 0
+    for i in range(dy.shape[0]):
+        if code == _RELU:
+            for j in range(n_columns):
+                dy[i, j] = _relu_slope(saved[i, j], dy[i, j])
+        elif code == _TANH:
+            for j in range(n_columns):
+                dy[i, j] = _tanh_slope(saved[i, j], dy[i, j])
+        elif code == _SIGMOID:
+            for j in range(n_columns):
+                dy[i, j] = _sigmoid_slope(saved[i, j], dy[i, j])
+        elif code == _SOFTPLUS:
+            for j in range(n_columns):
+                dy[i, j] = _softplus_slope(saved[i, j], dy[i, j])
+        elif code == _SWISH:
+            for j in range(n_columns):
+                dy[i, j] = _swish_slope(saved[i, j], dy[i, j])
+        for j in range(n_columns):  # the row is still in the cache
+            db[j] += dy[i, j]
+
+
+def _forward_cpu(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
+    y = z if _saves_output(activation) else namespace(z).empty_like(z)
+    _forward_loop(z, b, y, ACTIVATIONS.index(activation))
+    return y, (y if _saves_output(activation) else z)
+
+
+def _backward_cpu(dy: Array, saved: Array, db: Array, activation: str) -> Array:
+    _backward_loop(dy, saved, db, ACTIVATIONS.index(activation))
+    return dy
+
+
+# ---------------------------------------------------------------------------------------------------------- cuda
+
+
+@scalar
+def _activate(a: Any, code: Any) -> Any:
+    if code == _LINEAR:
+        return a
+    if code == _RELU:
+        return _relu(a)
+    if code == _TANH:
+        return tanh(a)
+    if code == _SIGMOID:
+        return sigmoid(a)
+    if code == _SOFTPLUS:
+        return softplus(a)
+    return _swish(a)
+
+
+@scalar
+def _slope(saved: Any, dy: Any, code: Any) -> Any:
+    if code == _LINEAR:
+        return dy
+    if code == _RELU:
+        return _relu_slope(saved, dy)
+    if code == _TANH:
+        return _tanh_slope(saved, dy)
+    if code == _SIGMOID:
+        return _sigmoid_slope(saved, dy)
+    if code == _SOFTPLUS:
+        return _softplus_slope(saved, dy)
+    return _swish_slope(saved, dy)
+
+
+@cuda_kernel
+def _forward_kernel(z: Any, b: Any, y: Any, code: Any) -> None:
+    for i in range(cuda.blockIdx.x, z.shape[0], cuda.gridDim.x):  # a block takes a row: no division by the width
+        for j in range(cuda.threadIdx.x, z.shape[1], cuda.blockDim.x):
+            a = z[i, j] + b[j]
+            z[i, j] = a
+            y[i, j] = _activate(a, code)
+
+
+@cuda_kernel
+def _backward_kernel(dy: Any, saved: Any, db: Any, code: Any) -> None:
+    for j in range(cuda.grid(1), dy.shape[1], cuda.gridsize(1)):  # neighbouring threads read neighbouring columns
+        total = 0.0
+        for i in range(dy.shape[0]):
+            dz = _slope(saved[i, j], dy[i, j], code)
+            dy[i, j] = dz
+            total += dz
+        db[j] = total
+
+
+def _forward_cuda(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
+    y = z if _saves_output(activation) else namespace(z).empty_like(z)
+    _forward_kernel.launch_blocks(z.shape[0], z, b, y, ACTIVATIONS.index(activation))
+    return y, (y if _saves_output(activation) else z)
+
+
+def _backward_cuda(dy: Array, saved: Array, db: Array, activation: str) -> Array:
+    _backward_kernel.launch(dy.shape[1], dy, saved, db, ACTIVATIONS.index(activation))
+    return dy
+
+
+bias_activation_forward_ = Operation(_forward_reference, _forward_cpu, _forward_cuda)
+bias_activation_backward_ = Operation(_backward_reference, _backward_cpu, _backward_cuda)

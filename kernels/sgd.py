@@ -1,0 +1,57 @@
+"""Stochastic gradient descent with momentum on a flat parameter vector, in one pass.
+
+    velocity <- momentum * velocity + gradient
+    theta <- theta - learning_rate * velocity
+
+References
+----------
+I. Sutskever, J. Martens, G. Dahl, G. Hinton: "On the importance of initialization and momentum in deep learning",
+ICML 2013, equations 1 and 2 (with the learning rate taken out of the velocity).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchgen.kernels import Operation
+from scratchgen.kernels._cuda import cuda, cuda_kernel
+from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels.scalar import mul, scalar
+from scratchgen.typing import Array
+
+
+def _sgd_reference(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
+    to_type = theta.dtype.type
+    velocity[...] = to_type(momentum) * velocity + gradient
+    theta -= to_type(learning_rate) * velocity
+
+
+@scalar
+def _update(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> Any:
+    velocity = mul(momentum, velocity) + g
+    return theta - mul(rate, velocity), velocity
+
+
+@cpu_kernel()
+def _loop(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None:
+    for i in range(theta.size):
+        theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
+
+
+def _sgd_cpu(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
+    to_type = theta.dtype.type
+    _loop(theta, gradient, velocity, to_type(learning_rate), to_type(momentum))
+
+
+@cuda_kernel
+def _kernel(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None:
+    for i in range(cuda.grid(1), theta.size, cuda.gridsize(1)):
+        theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
+
+
+def _sgd_cuda(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
+    to_type = theta.dtype.type
+    _kernel.launch(theta.size, theta, gradient, velocity, to_type(learning_rate), to_type(momentum))
+
+
+sgd_ = Operation(_sgd_reference, _sgd_cpu, _sgd_cuda)
