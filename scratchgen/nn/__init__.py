@@ -1,0 +1,1 @@
+"""Networks: parameters as named views of one buffer, their initial values, and stacks of layers."""

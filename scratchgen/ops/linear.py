@@ -1,0 +1,125 @@
+"""The affine map y = x W + b, alone and fused with an activation.
+
+======  ====================  =========================
+symbol  shape                 meaning
+======  ====================  =========================
+x       (batch, inputs)       input
+W       (inputs, outputs)     weights
+b       (outputs,)            bias
+======  ====================  =========================
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scratchgen.backend import Backend, get_backend, namespace
+from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
+from scratchgen.typing import Array, Float
+
+REFERENCE = get_backend("numpy")
+
+
+class LinearParams(NamedTuple):
+    """Weights W (inputs, outputs) and bias b (outputs,) of an affine map; also the type of their gradients."""
+
+    W: Array
+    b: Array
+
+
+class LinearCache(NamedTuple):
+    """What `linear_backward` needs of the forward pass."""
+
+    W: Array
+    x: Array
+
+
+class DenseCache(NamedTuple):
+    """What `dense_backward` needs of the forward pass; `saved` is the output or the pre-activation."""
+
+    W: Array
+    x: Array
+    saved: Array
+    activation: str
+
+
+def linear_forward(
+    params: LinearParams, x: Float[Array, "batch inputs"]
+) -> tuple[Float[Array, "batch outputs"], LinearCache]:
+    """Return ``y = x W + b``.
+
+    Gradient
+    --------
+    With dy the gradient with respect to y, row i of y depends on row i of x, and W and b are shared by all rows:
+
+        dW = x^T dy,   db = sum_i dy_i,   dx = dy W^T.
+    """
+    return x @ params.W + params.b, LinearCache(params.W, x)  # (batch, outputs)
+
+
+def linear_backward(
+    dy: Float[Array, "batch outputs"], cache: LinearCache, out: LinearParams | None = None
+) -> tuple[Float[Array, "batch inputs"], LinearParams]:
+    """Return ``(dx, dparams)``; `out` receives the parameter gradients where it is given."""
+    return dy @ cache.W.T, linear_backward_params(dy, cache, out)
+
+
+def linear_backward_params(
+    dy: Float[Array, "batch outputs"], cache: LinearCache | DenseCache, out: LinearParams | None = None
+) -> LinearParams:
+    """Return the parameter gradients alone: the first layer of a network needs no dx, a product as large as dW."""
+    xp = namespace(dy, cache.x)
+    if out is None:
+        return LinearParams(cache.x.T @ dy, xp.sum(dy, axis=0))
+    xp.matmul(cache.x.T, dy, out=out.W)
+    xp.sum(dy, axis=0, out=out.b)
+    return out
+
+
+def dense_forward(
+    params: LinearParams, x: Float[Array, "batch inputs"], activation: str, backend: Backend = REFERENCE
+) -> tuple[Float[Array, "batch outputs"], DenseCache]:
+    """Return ``y = f(x W + b)``; the bias and the activation f are one pass over the product.
+
+    Gradient
+    --------
+    With a = x W + b, the chain rule puts f'(a) before the affine map's own rule:
+
+        da = dy * f'(a),   dW = x^T da,   db = sum_i da_i,   dx = da W^T.
+    """
+    product = x @ params.W  # (batch, outputs)
+    y, saved = bias_activation_forward_.on(backend)(product, params.b, activation)
+    return y, DenseCache(params.W, x, saved, activation)
+
+
+def dense_backward_(
+    dy: Float[Array, "batch outputs"],
+    cache: DenseCache,
+    out: LinearParams | None = None,
+    backend: Backend = REFERENCE,
+) -> tuple[Float[Array, "batch inputs"], LinearParams]:
+    """Return ``(dx, dparams)``. The storage of `dy` is used up."""
+    da, dparams = _activation_and_params(dy, cache, out, backend)
+    return da @ cache.W.T, dparams
+
+
+def dense_backward_params_(
+    dy: Float[Array, "batch outputs"],
+    cache: DenseCache,
+    out: LinearParams | None = None,
+    backend: Backend = REFERENCE,
+) -> LinearParams:
+    """Return the parameter gradients alone. The storage of `dy` is used up."""
+    return _activation_and_params(dy, cache, out, backend)[1]
+
+
+def _activation_and_params(
+    dy: Array, cache: DenseCache, out: LinearParams | None, backend: Backend
+) -> tuple[Array, LinearParams]:
+    xp = namespace(dy, cache.x)
+    db = xp.empty(dy.shape[1:], dtype=dy.dtype) if out is None else out.b
+    da = bias_activation_backward_.on(backend)(dy, cache.saved, db, cache.activation)
+    if out is None:
+        return da, LinearParams(cache.x.T @ da, db)
+    xp.matmul(cache.x.T, da, out=out.W)
+    return da, out
