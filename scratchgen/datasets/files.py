@@ -1,0 +1,167 @@
+"""Published files: found in ``$SCRATCHGEN_DATA``, else in the user's cache, else downloaded into that cache.
+
+A file is looked for as it was published (``name.gz``) and decompressed (``name``). What is found is never changed: a
+damaged or foreign file is an error that names it. Two checksums guard against wrong data: for a download the SHA-256
+of the published file, and for whatever is read the CRC-32 of its decompressed contents (`gzip -lv` prints it).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import textwrap
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from scratchgen.errors import FileFormatError, InputError
+
+DATA_VARIABLE = "SCRATCHGEN_DATA"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file as its authors published it, compressed with gzip.
+
+    Attributes
+    ----------
+    name : str
+        File name, ending in ``.gz``.
+    sha256 : str
+        Of the published file.
+    crc32 : int
+        Of the decompressed contents.
+    """
+
+    name: str
+    sha256: str
+    crc32: int
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The files of one data set, and the addresses that serve them.
+
+    Attributes
+    ----------
+    name : str
+        The data set's name.
+    addresses : tuple of str
+        Folders on the network, the official one first; each ends in a slash.
+    files : tuple of PublishedFile
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    files: tuple[PublishedFile, ...]
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder that holds the files, below each of the places."""
+        return self.name.replace("-", "_")
+
+
+def user_cache() -> Path:
+    """Return the folder that downloads go to (on Linux ``$XDG_CACHE_HOME/scratchgen`` or ``~/.cache/scratchgen``)."""
+    return Path(platformdirs.user_cache_dir("scratchgen"))
+
+
+def places(collection: Collection) -> list[Path]:
+    """Return the folders of this machine that may hold `collection`, in the order in which they are tried."""
+    data = os.environ.get(DATA_VARIABLE)
+    roots = [Path(data).expanduser()] if data else []
+    return [root / collection.folder for root in (*roots, user_cache())]
+
+
+def find(collection: Collection) -> dict[PublishedFile, Path | None]:
+    """Return where each file of `collection` lies on this machine, compressed or not; None for those that do not."""
+    return {file: _find(file, places(collection)) for file in collection.files}
+
+
+def _find(file: PublishedFile, folders: list[Path]) -> Path | None:
+    names = (file.name, file.name.removesuffix(".gz"))
+    candidates = (folder / name for folder in folders for name in names)
+    return next((path for path in candidates if os.path.isfile(path)), None)  # unlike Path.is_file, never raises
+
+
+def fetch(address: str, file: PublishedFile, folder: Path) -> None:
+    """Download `file` from `address` into `folder`; it appears there whole and verified, or not at all."""
+    import pooch  # only a download pays for it
+
+    pooch.retrieve(
+        address + file.name, known_hash=f"sha256:{file.sha256}", fname=file.name, path=folder, progressbar=True
+    )
+
+
+def locate(collection: Collection) -> list[Path]:
+    """Return the path of each file of `collection`, after downloading those that are not on this machine.
+
+    Raises
+    ------
+    InputError
+        If a file is nowhere on this machine and cannot be downloaded; the message names all places that were tried.
+    """
+    found = find(collection)
+    missing = [file for file, path in found.items() if path is None]
+    if missing:
+        _download(collection, missing)
+    folder = user_cache() / collection.folder
+    return [path or folder / file.name for file, path in found.items()]
+
+
+def _download(collection: Collection, missing: list[PublishedFile]) -> None:
+    folder = user_cache() / collection.folder
+    failures: list[tuple[str, Exception]] = []
+    for address in collection.addresses:
+        try:
+            for file in missing:
+                fetch(address, file, folder)  # one that an earlier address already gave is not fetched again
+            return
+        except (OSError, ValueError) as error:  # pooch: ValueError for a wrong checksum; all else is an OSError
+            failures.append((address, error))
+    reasons = [
+        f"{address} ({type(error).__name__}: {textwrap.shorten(str(error), 120)})" for address, error in failures
+    ]
+    data = os.environ.get(DATA_VARIABLE)
+    setting = f"{DATA_VARIABLE} is {data}" if data else f"{DATA_VARIABLE} is not set"
+    raise InputError(
+        f"data set {collection.name!r} is not on this machine and could not be downloaded. "
+        f"Missing: {', '.join(file.name for file in missing)}. "
+        f"Tried: (1) ${DATA_VARIABLE}/{collection.folder} ({setting}); "
+        f"(2) {folder}; (3) {', '.join(reasons)}. "
+        f"Put the files, compressed or not, into (1) or (2), or try again with a network connection."
+    ) from failures[-1][1]
+
+
+def read_contents(path: Path) -> bytes:
+    """Return the contents of a file, decompressed if they are gzip's, whatever the file is called.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read or decompressed whole.
+    """
+    try:
+        contents = path.read_bytes()
+        # by content, not by suffix: browsers unpack a download and keep the ".gz" of its name
+        return gzip.decompress(contents) if contents.startswith(_GZIP_MAGIC) else contents
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path, f"cannot be read whole ({error})") from error
+
+
+def check_published(contents: bytes, file: PublishedFile, path: Path) -> None:
+    """Raise FileFormatError unless `contents` are those that were published as `file`."""
+    crc32 = zlib.crc32(contents)
+    if crc32 != file.crc32:
+        expected = f"the published {file.name.removesuffix('.gz')}, whose contents have the CRC-32 {file.crc32:08x}"
+        raise damaged(path, f"expected {expected}, got contents with {crc32:08x}")
+
+
+def damaged(path: Path, problem: str) -> FileFormatError:
+    """Return the error that says what is wrong with the file at `path`, and what to do."""
+    return FileFormatError(
+        f"{path}: {problem}. Replace it by the published file, or remove it to have that downloaded."
+    )
