@@ -1,0 +1,20 @@
+"""Pictures of data, latent spaces and training: each function draws one and returns it as a Matplotlib ``Figure``.
+
+================  =============================================
+module            draws
+================  =============================================
+images            grids of images, originals above reconstructions
+latent            the decoded latent plane, clusters of labels
+curves            the terms of the loss over the epochs
+================  =============================================
+
+The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
+changed. ``figure.savefig(path)`` writes one; a notebook shows the one that ends a cell after ``%matplotlib inline``.
+Functions that draw a single axis take ``ax=``, so that several pictures can share a figure.
+"""
+
+from scratchgen.plots.curves import training_curves
+from scratchgen.plots.images import image_grid, reconstructions
+from scratchgen.plots.latent import latent_clusters, latent_plane
+
+__all__ = ["image_grid", "latent_clusters", "latent_plane", "reconstructions", "training_curves"]

@@ -1,0 +1,122 @@
+"""Pictures of images: a grid of them, and originals above their reconstructions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scratchgen.errors import InputError
+from scratchgen.plots._mosaic import WHITE, as_images, gap_width, mosaic, show, size_in_inches
+from scratchgen.plots._style import new_axis, whole_figure
+from scratchgen.typing import Array
+from scratchgen.validation import check_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW_LABEL_INCHES = 1.0
+
+
+def image_grid(
+    images: Array,
+    image_shape: tuple[int, ...],
+    n_columns: int | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw images side by side in reading order: data, samples from the prior, or the weights of hidden units.
+
+    Parameters
+    ----------
+    images : (n, features) or (n, *image_shape)
+        A NumPy or CuPy array.
+    image_shape : (h, w), (h, w, 1) or (h, w, 3)
+        Grey images, or colours in the last dimension.
+    n_columns : int, optional
+        Images in a row; by default the grid is about square.
+    value_range : (low, high)
+        The values shown as black and as white; values outside are clipped.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The new figure, or the one that `ax` belongs to.
+
+    Raises
+    ------
+    InputError
+        The images do not have this shape or are not finite, or `n_columns` is not a positive integer.
+    """
+    shown = as_images(images, image_shape, value_range)
+    if n_columns is None:
+        n_columns = math.ceil(math.sqrt(len(shown)))
+    n_columns = min(check_count("n_columns", n_columns), len(shown))
+    gap = gap_width(image_shape)
+    canvas = mosaic(shown, n_columns, gap, gap)
+    if ax is None:
+        ax = new_axis(*size_in_inches(canvas, image_shape))
+    show(ax, canvas)
+    return whole_figure(ax)
+
+
+def reconstructions(
+    x: Array,
+    x_reconstructed: Array,
+    image_shape: tuple[int, ...],
+    n_columns: int = 10,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw originals and, right below each, its reconstruction, in as many pairs of rows as they need.
+
+    Parameters
+    ----------
+    x, x_reconstructed : (n, features) or (n, *image_shape)
+        NumPy or CuPy arrays; row i of the second belongs to row i of the first.
+    image_shape : (h, w), (h, w, 1) or (h, w, 3)
+        Grey images, or colours in the last dimension.
+    n_columns : int
+        Pairs side by side.
+    value_range : (low, high)
+        The values shown as black and as white; values outside are clipped.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The new figure, or the one that `ax` belongs to.
+
+    Raises
+    ------
+    InputError
+        The images do not have this shape, are not finite or not equally many, or `n_columns` is not a positive integer.
+    """
+    original = as_images(x, image_shape, value_range)
+    reconstructed = as_images(x_reconstructed, image_shape, value_range)
+    if len(original) != len(reconstructed):
+        raise InputError(
+            f"expected one reconstruction for each original, got {len(reconstructed)} for {len(original)}: "
+            "pass the same rows of both"
+        )
+    n_columns = min(check_count("n_columns", n_columns), len(original))
+    h, gap = image_shape[0], gap_width(image_shape)
+    row_gap = h // 3 + gap
+    between = np.full_like(original[:, :1], WHITE).repeat(gap, axis=1)
+    pairs = np.concatenate([original, between, reconstructed], axis=1)  # (n, 2 h + gap, w)
+    canvas = mosaic(pairs, n_columns, row_gap, gap)
+    if ax is None:
+        width, height = size_in_inches(canvas, image_shape)
+        ax = new_axis(width + ROW_LABEL_INCHES, height)
+    show(ax, canvas)
+
+    tops = np.arange(0, len(canvas), pairs.shape[1] + row_gap)
+    centres = np.stack([tops, tops + h + gap], axis=1).ravel() + (h - 1) / 2
+    ax.set_yticks(centres, ["original", "reconstruction"] * len(tops))
+    ax.tick_params(axis="y", length=0)
+    return whole_figure(ax)

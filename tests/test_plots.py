@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from scratchgen import plots
+from scratchgen.errors import InputError
+from scratchgen.history import History
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((12, 20))  # 12 images of 4 x 5
+MEAN = RNG.normal(size=(12, 2))
+MEAN_3D = RNG.normal(size=(12, 3))
+LABELS = np.arange(12) % 3
+for _array in (IMAGES, MEAN, MEAN_3D, LABELS):
+    _array.flags.writeable = False  # a picture that changes its input fails
+
+
+def decode(z):
+    """Decode to images of 1 x 2 pixels: the sigmoids of z_1 and z_2."""
+    return 1 / (1 + np.exp(-z))
+
+
+HISTORY = History(
+    {"epoch": [1, 2, 3], "loss": [9.0, 8.0, 7.5], "reconstruction": [8.0, 6.5, 5.9], "kl": [1.0, 1.5, 1.6]}
+)
+
+
+ON_ONE_AXIS = {
+    "image_grid": lambda **ax: plots.image_grid(IMAGES, (4, 5), **ax),
+    "reconstructions": lambda **ax: plots.reconstructions(IMAGES, IMAGES[::-1], (4, 5), n_columns=6, **ax),
+    "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
+    "latent_clusters": lambda **ax: plots.latent_clusters(MEAN, LABELS, **ax),
+    "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
+}
+PICTURES = {**ON_ONE_AXIS, "training_curves": lambda: plots.training_curves(HISTORY)}
+
+every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+every_picture_on_one_axis = pytest.mark.parametrize("draw", ON_ONE_AXIS.values(), ids=ON_ONE_AXIS)
+
+
+@every_picture
+def test_a_picture_is_a_figure_that_saves_to_png(draw):
+    figure = draw()
+    assert isinstance(figure, Figure)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    assert file.getvalue().startswith(b"\x89PNG")
+
+
+@every_picture
+def test_a_picture_fills_its_figure_and_nothing_is_cut_off(draw):
+    figure = draw()
+    figure.draw_without_rendering()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    margins = np.array([drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1])  # inches
+    assert (margins >= 0).all()
+    assert (margins <= 0.2).all()
+
+
+@every_picture
+def test_global_settings_are_neither_changed_nor_obeyed_where_they_would_change_the_content(draw):
+    settings_of_reader = {"image.origin": "lower", "image.cmap": "viridis", "axes.grid": True}
+    with mpl.rc_context(settings_of_reader):
+        before = dict(mpl.rcParams)
+        figure = draw()
+        figure.savefig(io.BytesIO())
+        assert dict(mpl.rcParams) == before
+    for image in (image for ax in figure.axes for image in ax.images):
+        assert (image.origin, image.get_cmap().name, image.get_clim()) == ("upper", "gray", (0.0, 1.0))
+        assert not any(line.get_visible() for line in image.axes.get_xgridlines())
+
+
+def test_drawing_needs_no_display_and_never_loads_pyplot():
+    program = (
+        "import io, sys; from scratchgen import plots\n"
+        "plots.image_grid([[0.0, 1.0]], (1, 2)).savefig(io.BytesIO())\n"
+        "plots.latent_clusters([[0.0, 1.0], [2.0, 3.0]], [0, 1]).savefig(io.BytesIO())\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+@every_picture_on_one_axis
+def test_a_given_axis_is_drawn_on_and_its_whole_figure_returned(draw):
+    figure = Figure()
+    left, right = figure.subfigures(1, 2)
+    ax, other = left.subplots(), right.subplots()
+    assert draw(ax=ax) is figure
+    assert figure.axes == [ax, other]
+    assert ax.has_data()
+    assert not other.has_data()
+
+
+def test_arrays_on_a_device_are_copied_to_the_host(monkeypatch):
+    class DeviceArray:
+        def __init__(self, host):
+            self.host = host
+
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("implicit conversion to a NumPy array is not allowed")
+
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(ndarray=DeviceArray, asnumpy=lambda x: x.host))
+    (images,) = plots.reconstructions(DeviceArray(IMAGES[:1]), DeviceArray(IMAGES[1:2]), (4, 5)).axes[0].images
+    np.testing.assert_array_equal(images.get_array()[[0, 1, 2, 3, -4, -3, -2, -1]], IMAGES[:2].reshape(8, 5))
+    (plane,) = plots.latent_plane(lambda z: DeviceArray(decode(z)), (1, 2), n_per_axis=1).axes[0].images
+    np.testing.assert_array_equal(plane.get_array(), [[0.5, 0.5]])
+    (points,) = plots.latent_clusters(DeviceArray(MEAN), DeviceArray(LABELS)).axes[0].collections
+    np.testing.assert_array_equal(points.get_offsets(), MEAN)
+
+
+def decoder_of_20(z):
+    raise InputError(f"expected z of shape (n, 20), got {z.shape}")
+
+
+NO_EPOCH = History({"epoch": [], "loss": [], "reconstruction": [], "kl": []})
+BAD_INPUT = {
+    "pixels": (lambda: plots.image_grid(IMAGES, (4, 4)), r"\(n, 16\).*\(12, 20\)"),
+    "vector": (lambda: plots.image_grid(IMAGES[0], (4, 5)), r"got \(20,\)"),
+    "number": (lambda: plots.image_grid(0.5, (1, 1)), "at least one image"),
+    "no images": (lambda: plots.image_grid(IMAGES[:0], (4, 5)), "at least one image"),
+    "transposed": (lambda: plots.image_grid(np.zeros((2, 5, 4)), (4, 5)), r"got \(2, 5, 4\)"),
+    "channels first": (lambda: plots.image_grid(np.zeros((2, 3, 4, 5)), (3, 4, 5)), r"\(h, w, c\).*got \(3, 4, 5\)"),
+    "one-dimensional images": (lambda: plots.image_grid(IMAGES, (20,)), r"got \(20,\)"),
+    "NaN": (lambda: plots.image_grid([[np.nan, 0.0]], (1, 2)), "NaN"),
+    "complex": (lambda: plots.image_grid([[1j, 0.0]], (1, 2)), "complex"),
+    "text": (lambda: plots.image_grid([["a", "b"]], (1, 2)), "dtype"),
+    "columns": (lambda: plots.image_grid(IMAGES, (4, 5), n_columns=0), "n_columns.*got 0"),
+    "range": (lambda: plots.image_grid(IMAGES, (4, 5), value_range=(1.0, 1.0)), "value_range"),
+    "unequal pairs": (lambda: plots.reconstructions(IMAGES, IMAGES[1:], (4, 5)), "got 11 for 12"),
+    "columns of pairs": (lambda: plots.reconstructions(IMAGES, IMAGES, (4, 5), n_columns=2.5), "n_columns.*got 2.5"),
+    "n_latent": (lambda: plots.latent_plane(decoder_of_20, (4, 5)), r"n_latent = 2.*\(n, 20\)"),
+    "decoded pixels": (lambda: plots.latent_plane(decode, (4, 5)), r"\(n, 20\).*\(400, 2\)"),
+    "decoded number": (lambda: plots.latent_plane(lambda z: IMAGES, (4, 5), n_per_axis=5), "25 points, got 12"),
+    "empty plane": (lambda: plots.latent_plane(decode, (1, 2), n_per_axis=0), "n_per_axis.*got 0"),
+    "one latent variable": (lambda: plots.latent_clusters(MEAN[:, :1], LABELS), r"n_latent >= 2.*\(12, 1\)"),
+    "mean and log_var": (lambda: plots.latent_clusters((MEAN, MEAN), LABELS), r"got \(2, 12, 2\)"),
+    "no points": (lambda: plots.latent_clusters(MEAN[:0], LABELS[:0]), r"got \(0, 2\)"),
+    "infinite mean": (lambda: plots.latent_clusters([[np.inf, 0.0]], [1]), "infinity"),
+    "labels of other length": (lambda: plots.latent_clusters(MEAN, LABELS[:5]), r"12 examples.*\(5,\)"),
+    "one-hot labels": (lambda: plots.latent_clusters(MEAN, np.eye(3)[LABELS]), r"\(12, 3\)"),
+    "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
+    "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
+    "no epochs": (lambda: plots.training_curves(NO_EPOCH), "train the model first"),
+    "untrained": (lambda: plots.training_curves(History()), "train the model first"),
+}
+
+
+@pytest.mark.parametrize(("draw", "message"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_is_refused_with_what_was_expected_and_what_came(draw, message):
+    with pytest.raises(InputError, match=message):
+        draw()
