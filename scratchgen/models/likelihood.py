@@ -1,0 +1,121 @@
+"""What a decoder's output means: the distribution p(x|z), its negative log-likelihood with gradient, mean and draws.
+
+``output`` is (rows, n_visible), what the decoder's last layer gives; row r belongs to example r % n of ``x``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scratchgen.backend import Backend, namespace
+from scratchgen.errors import InputError
+from scratchgen.ops.activations import activation_forward
+from scratchgen.ops.likelihoods import (
+    bernoulli_nll_and_dlogits,
+    bernoulli_nll_forward,
+    gaussian_nll_backward,
+    gaussian_nll_forward,
+)
+from scratchgen.random import Stream
+from scratchgen.typing import Array
+
+
+class BernoulliLikelihood:
+    """Independent Bernoulli features; the output holds logits."""
+
+    output_activation = "linear"
+    unit_range = True
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def nll(self, output: Array, x: Array) -> Array:
+        """Return the negative log-likelihood of each row, (rows,)."""
+        return bernoulli_nll_forward(output, x, self.backend)[0]
+
+    def nll_and_grads(self, output: Array, x: Array, dlog_sigma: Any) -> tuple[Array, Array]:
+        """Return the nll of each row, and the gradient of their mean with respect to the output."""
+        return bernoulli_nll_and_dlogits(output, x, 1.0 / output.shape[0], self.backend)
+
+    def grad_x(self, output: Array, x: Array) -> Array:
+        """Return the gradient of the mean nll with respect to the data, (n, n_visible): the nll is linear in them."""
+        return -output.reshape(-1, *x.shape).mean(axis=0) / x.shape[0]
+
+    def mean(self, output: Array) -> Array:
+        """Return E[x|z] = p."""
+        return activation_forward(output, "sigmoid")[0]
+
+    def output_of_mean(self, mean: Array) -> Array:
+        """Return the output whose mean is `mean`, or nearly so where that would be infinite."""
+        return _logit(mean)
+
+    def draw(self, output: Array, stream: Stream) -> Array:
+        """Draw x from p(x|z)."""
+        return stream.bernoulli(self.mean(output))
+
+
+class GaussianLikelihood:
+    """Independent Gaussian features of one standard deviation; the output holds their means.
+
+    `log_sigma` is an array of one element: a constant, or a view of the model's parameters where sigma is learned.
+    """
+
+    unit_range = False
+
+    def __init__(self, backend: Backend, output_activation: str, log_sigma: Array) -> None:
+        self.backend = backend
+        self.output_activation = output_activation
+        self.log_sigma = log_sigma
+
+    def nll(self, output: Array, x: Array) -> Array:
+        """Return the negative log-likelihood of each row, (rows,)."""
+        return gaussian_nll_forward(output, x, self.log_sigma)[0]
+
+    def nll_and_grads(self, output: Array, x: Array, dlog_sigma: Any) -> tuple[Array, Array]:
+        """Return the nll of each row, and the gradient of their mean with respect to the output.
+
+        The gradient with respect to a learned log sigma goes into `dlog_sigma`, which is empty where sigma is fixed.
+        """
+        nll, doutput, _, dlog = self._backward(output, x)
+        if len(dlog_sigma):
+            dlog_sigma[...] = dlog
+        return nll, doutput
+
+    def grad_x(self, output: Array, x: Array) -> Array:
+        """Return the gradient of the mean nll with respect to the data, (n, n_visible)."""
+        return self._backward(output, x)[2]
+
+    def _backward(self, output: Array, x: Array) -> tuple[Array, Array, Array, Array]:
+        nll, cache = gaussian_nll_forward(output, x, self.log_sigma)
+        weights = namespace(output).full(output.shape[0], 1.0 / output.shape[0], dtype=output.dtype)
+        return nll, *gaussian_nll_backward(weights, cache)
+
+    def mean(self, output: Array) -> Array:
+        """Return E[x|z]."""
+        return output
+
+    def output_of_mean(self, mean: Array) -> Array:
+        """Return what the last layer must give before its activation for this mean, or nearly so at its limits."""
+        if self.output_activation == "tanh":
+            return 0.5 * _logit(0.5 * (mean + 1))  # tanh(a) = 2 sigmoid(2 a) - 1
+        return _logit(mean) if self.output_activation == "sigmoid" else mean
+
+    def draw(self, output: Array, stream: Stream) -> Array:
+        """Draw x from p(x|z)."""
+        return output + namespace(output).exp(self.log_sigma) * stream.normal(output.shape, output.dtype)
+
+
+def _logit(p: Array) -> Array:
+    xp = namespace(p)
+    p = xp.clip(p, 0.001, 0.999)
+    return xp.log(p / (1 - p))
+
+
+def check_sigma(sigma: float | str) -> float | str:
+    """Return `sigma` if it is a finite positive number or "learned"."""
+    if sigma == "learned":
+        return sigma
+    if isinstance(sigma, bool | str) or not 0 < sigma < math.inf:
+        raise InputError(f"sigma must be a finite number > 0 or 'learned', got {sigma!r}")
+    return float(sigma)

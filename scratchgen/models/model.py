@@ -1,0 +1,229 @@
+"""What every model here is: parameters in one buffer, five random streams, an optimiser's state, and a way to train.
+
+A model's *whole* state is declared in one place, `Model.state` and `Model.restore`; saving, loading, resuming and
+moving to another backend know nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from scratchgen.backend import Backend, get_backend, to_numpy
+from scratchgen.errors import FileFormatError, InputError
+from scratchgen.history import History
+from scratchgen.nn import parameters
+from scratchgen.optim import Adam, Optimizer, OptimizerState
+from scratchgen.random import Stream
+from scratchgen.specification import from_specification, to_specification
+from scratchgen.training import fit
+from scratchgen.typing import Array
+from scratchgen.validation import check_dtype
+
+STREAM_NAMES = ("initialisation", "shuffling", "training_noise", "validation", "sampling")
+
+
+@dataclass
+class State:
+    """Everything that a model is, besides its settings: arrays by name, and values that JSON can hold."""
+
+    arrays: dict[str, Array] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Model(ABC):
+    """Base of the models; a subclass has a layout, initial values, noise, and a loss with its gradient.
+
+    Attributes
+    ----------
+    theta : array (n_parameters,)
+        All parameters.
+    params : NamedTuple
+        Named views of `theta`.
+    step, epoch : int
+        Optimiser steps and passes over the data so far.
+    history : History
+        One row an epoch.
+    """
+
+    def __init__(self, settings: dict[str, Any], layout: Any, seed: int, dtype: str, backend: str | Backend) -> None:
+        self.backend = get_backend(backend) if isinstance(backend, str) else backend
+        self.dtype = check_dtype(dtype)
+        self.settings = {**settings, "seed": seed, "dtype": self.dtype}
+        self.layout = layout
+        self.seed = seed
+        self.reset()
+
+    # ------------------------------------------------------------------------------- what a subclass provides
+
+    term_names: tuple[str, ...]
+
+    @abstractmethod
+    def _initialise_(self, stream: Stream) -> None:
+        """Fill the parameters with their initial values."""
+
+    @abstractmethod
+    def check_data(self, x: Any, name: str = "x") -> Array:
+        """Return `x` as this model takes it, on its backend and in its type.
+
+        Raises
+        ------
+        InputError
+            Wrong shape, type or range, NaN.
+        """
+
+    @abstractmethod
+    def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
+        """Draw everything random that the loss of the batch `x` needs."""
+
+    @abstractmethod
+    def evaluate_terms(self, x: Array, noise: Array) -> Any:
+        """Return the terms of the loss, without gradient and without checking the input."""
+
+    @abstractmethod
+    def evaluate_terms_and_grads(self, x: Array, noise: Array, out: Any = None) -> tuple[Any, Any]:
+        """Return the terms of the loss and its gradient, without checking the input."""
+
+    def adapt_to_data_(self, x: Array) -> None:  # noqa: B027 (a model without such values need not define it)
+        """Set initial values that depend on the training data; called once, before the first step."""
+
+    def scheduled_values(self) -> dict[str, float]:
+        """Return the values, at the present step, of the schedules that are part of the loss."""
+        return {}
+
+    # ------------------------------------------------------------------------------------------------ training
+
+    def loss_and_grad(self, x: Any, noise: Any, out: Any = None) -> tuple[Any, Any]:
+        """Return the terms of the loss and the gradient with respect to the parameters.
+
+        A deterministic function of parameters, data and noise, hence one that finite differences can check.
+
+        Parameters
+        ----------
+        x : array (n, n_visible)
+        noise : array
+            From `draw_noise`.
+        out : NamedTuple, optional
+            Receives the gradient; made by `empty_grads`. Otherwise the gradient is fresh.
+
+        Returns
+        -------
+        terms : NamedTuple
+            ``terms.loss`` and its parts: sums over features, means over the batch, in nats.
+        grads : NamedTuple
+            The type and the shapes of `params`.
+        """
+        x = self.check_data(x)
+        return self.evaluate_terms_and_grads(x, self._check_noise(x, noise), out)
+
+    def _check_noise(self, x: Array, noise: Any) -> Array:
+        expected = self.noise_shape(x)
+        if tuple(noise.shape[-len(expected) :]) != expected or noise.ndim > len(expected) + 1:
+            raise InputError(
+                f"noise must have shape {expected} or (n_samples, {', '.join(map(str, expected))}), "
+                f"got {tuple(noise.shape)}: draw it with draw_noise(x)"
+            )
+        return self.backend.asarray(noise, dtype=self.dtype)
+
+    @abstractmethod
+    def noise_shape(self, x: Array) -> tuple[int, ...]:
+        """Return the shape of the noise of the batch `x`, for one sample an example."""
+
+    def empty_grads(self) -> tuple[Array, Any]:
+        """Return a flat gradient buffer and its named views, for the argument `out` of `loss_and_grad`."""
+        return parameters.allocate(self.layout, self.backend.xp, self.dtype)
+
+    fit = fit
+
+    def reset(self) -> None:
+        """Start again: initial parameters, streams at their start, no optimiser state, an empty history."""
+        xp = self.backend.xp
+        root = Stream(self.seed, self.backend)
+        self.streams = {name: root.child(i) for i, name in enumerate(STREAM_NAMES)}
+        self.theta, self.params = parameters.allocate(self.layout, xp, self.dtype)
+        self._initialise_(self.streams["initialisation"])
+        self.use_optimizer(Adam())
+        self.step = 0
+        self.epoch = 0
+        self.history = History()
+
+    def use_optimizer(self, optimizer: Optimizer) -> None:
+        """Train with `optimizer` from now on; one that differs from the present one starts without moments."""
+        if getattr(self, "optimizer", None) != optimizer or self.optimizer_state.n_steps == 0:
+            self.optimizer: Optimizer = optimizer
+            self.optimizer_state: OptimizerState = optimizer.start(self.theta, self.backend.xp)
+
+    # ------------------------------------------------------------------------------------------- the whole state
+
+    def state(self) -> State:
+        """Return the whole state. Arrays are the model's own, not copies."""
+        arrays = {"theta": self.theta}
+        arrays |= {f"optimizer.{name}": array for name, array in self.optimizer_state.arrays.items()}
+        values = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "streams": {name: stream.state() for name, stream in self.streams.items()},
+            "optimizer": to_specification(self.optimizer),
+            "optimizer_steps": self.optimizer_state.n_steps,
+            "history": self.history.columns,
+        }
+        return State(arrays, values)
+
+    def restore(self, state: State) -> None:
+        """Take over a whole state, copying its arrays.
+
+        Raises
+        ------
+        FileFormatError
+            The state is not one of a model with these settings; this model is then left as it was.
+        """
+        values = state.values
+        try:
+            optimizer = from_specification(values["optimizer"])
+            started = optimizer.start(self.theta, self.backend.xp)
+            expected = {"theta": self.theta} | {f"optimizer.{n}": a for n, a in started.arrays.items()}
+            _check_arrays(state.arrays, expected)
+            streams = {name: Stream.from_state(values["streams"][name], self.backend) for name in STREAM_NAMES}
+            step, epoch, n_steps = (int(values[name]) for name in ("step", "epoch", "optimizer_steps"))
+            history = History(values["history"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileFormatError(f"not the state of such a model: {error}") from error
+        for name, array in expected.items():
+            array[...] = self.backend.asarray(state.arrays[name], dtype=self.dtype)
+        self.optimizer = optimizer
+        self.optimizer_state = OptimizerState(n_steps, started.arrays)
+        self.streams, self.step, self.epoch, self.history = streams, step, epoch, history
+
+    def to(self, backend: str | Backend) -> Self:
+        """Return this model, with its whole state, on another backend."""
+        moved = type(self)(**self.settings, backend=backend)
+        moved.restore(self.state())
+        return moved
+
+    def specified_settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments, apart from the backend, as JSON can hold them."""
+        return {name: to_specification(value) for name, value in self.settings.items()}
+
+    @classmethod
+    def from_specified_settings(cls, settings: dict[str, Any], backend: str | Backend) -> Self:
+        """Return a new model with the settings that `specified_settings` gave."""
+        return cls(**{name: from_specification(value) for name, value in settings.items()}, backend=backend)
+
+    def save(self, path: str | Path) -> None:
+        """Write settings and whole state to a safetensors file, atomically."""
+        from scratchgen.checkpoint import save
+
+        save(self, path)
+
+
+def _check_arrays(found: dict[str, Array], expected: dict[str, Array]) -> None:
+    if found.keys() != expected.keys():
+        raise FileFormatError(f"expected the arrays {sorted(expected)}, found {sorted(found)}")
+    for name, array in expected.items():
+        if tuple(found[name].shape) != tuple(array.shape) or to_numpy(found[name]).dtype != array.dtype:
+            raise FileFormatError(
+                f"{name} should be {array.dtype} of shape {tuple(array.shape)}, "
+                f"is {found[name].dtype} of shape {tuple(found[name].shape)}"
+            )

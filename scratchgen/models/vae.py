@@ -1,0 +1,355 @@
+"""The variational autoencoder with fully connected networks, forward and backward by hand.
+
+    q(z|x) = N(mean(x), diag exp(log_var(x))),   p(z) = N(0, I),   p(x|z) Bernoulli or Gaussian
+    loss = mean over the batch of [ -log p(x|z) + beta KL(q(z|x) || p(z)) ],   z = mean + exp(log_var / 2) * noise
+
+========  ==============================  ==================================
+symbol    shape                           meaning
+========  ==============================  ==================================
+x         (n, n_visible)                  data
+noise     (n, n_latent), or with samples  standard normal draws
+          in front: (L, n, n_latent)
+z         like the noise                  latent variables
+output    (L n, n_visible)                logits, or the mean of a Gaussian
+========  ==============================  ==================================
+
+References
+----------
+D. P. Kingma, M. Welling: "Auto-encoding variational Bayes", ICLR 2014.
+D. J. Rezende, S. Mohamed, D. Wierstra: "Stochastic backpropagation and approximate inference in deep generative
+models", ICML 2014.
+I. Higgins et al.: "beta-VAE: learning basic visual concepts with a constrained variational framework", ICLR 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from scratchgen.backend import Backend
+from scratchgen.errors import InputError
+from scratchgen.importance_sampling import log_likelihood
+from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, check_sigma
+from scratchgen.models.model import Model
+from scratchgen.nn.mlp import (
+    Layers,
+    mlp_backward_,
+    mlp_backward_params_,
+    mlp_forward,
+    mlp_initialise_,
+    mlp_layout,
+)
+from scratchgen.nn.parameters import Shape
+from scratchgen.ops.activations import check_activation
+from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
+from scratchgen.ops.linear import LinearParams, linear_backward, linear_forward
+from scratchgen.random import Stream
+from scratchgen.schedules import Schedule, check_schedule, value_at
+from scratchgen.typing import Array
+from scratchgen.validation import check_choice, check_count, check_matrix, check_widths
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+OUTPUT_MEANS = ("linear", "tanh", "sigmoid")
+_CHUNK_ROWS = 1024  # examples evaluated at a time where nothing needs the whole batch
+
+
+class VAEParams(NamedTuple):
+    """Parameters of a VAE, or their gradient; `log_sigma` is empty unless sigma is learned."""
+
+    encoder: Layers
+    mean: LinearParams
+    log_var: LinearParams
+    decoder: Layers
+    log_sigma: Any
+
+
+class VAETerms(NamedTuple):
+    """``loss = reconstruction + beta * kl`` (beta of this step): nats, sum over features, mean over the batch."""
+
+    loss: Any
+    reconstruction: Any
+    kl: Any
+
+
+class VAE(Model):
+    """Variational autoencoder.
+
+    Parameters
+    ----------
+    n_visible : int
+        Features of an example.
+    hidden : tuple of int
+        Widths of the encoder's hidden layers; empty for linear maps to mean and log_var.
+    n_latent : int
+    likelihood : {"bernoulli", "gaussian"}
+        Bernoulli takes data in [0, 1]; values between are taken as probabilities.
+    beta : float or schedule
+        Weight of the KL divergence in the loss; a schedule is a function of the step.
+    decoder_hidden : tuple of int, optional
+        Widths of the decoder's hidden layers; by default those of the encoder in reverse.
+    activation : str
+        Of all hidden layers: "relu", "tanh", "sigmoid", "softplus", "swish", "linear".
+    output_mean : {"linear", "tanh", "sigmoid"}
+        How the decoder's last layer gives the mean of a Gaussian.
+    sigma : float or "learned"
+        Standard deviation of a Gaussian likelihood, shared by all features; "learned" makes log sigma a parameter,
+        which starts at 0.
+    n_samples : int
+        Draws of z for each example in the loss.
+    seed : int
+    dtype : {"float32", "float64"}
+    backend : {"cpu", "numpy", "cuda"} or Backend
+
+    Notes
+    -----
+    Arrays passed in may be NumPy's on any backend; they are put on the model's. Arrays that come back are of the backend.
+
+    Examples
+    --------
+    >>> import scratchgen as sg
+    >>> data = sg.datasets.load("digits")
+    >>> vae = sg.VAE(n_visible=64, hidden=(32,), n_latent=2, seed=0)
+    >>> history = vae.fit(data.x_train, epochs=2, batch_size=64, progress=False)
+    >>> history.loss[1] < history.loss[0]
+    True
+    >>> vae.sample(3).shape
+    (3, 64)
+    """
+
+    term_names = VAETerms._fields
+
+    def __init__(
+        self,
+        n_visible: int,
+        hidden: tuple[int, ...] = (400,),
+        n_latent: int = 20,
+        *,
+        likelihood: str = "bernoulli",
+        beta: Schedule = 1.0,
+        decoder_hidden: tuple[int, ...] | None = None,
+        activation: str = "relu",
+        output_mean: str = "linear",
+        sigma: float | str = 1.0,
+        n_samples: int = 1,
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend = "cpu",
+    ) -> None:
+        self.n_visible = check_count("n_visible", n_visible)
+        self.n_latent = check_count("n_latent", n_latent)
+        self.n_samples = check_count("n_samples", n_samples)
+        self.hidden = check_widths("hidden", hidden)
+        mirrored = self.hidden[::-1] if decoder_hidden is None else decoder_hidden
+        self.decoder_hidden = check_widths("decoder_hidden", mirrored)
+        self.likelihood = check_choice("likelihood", likelihood, LIKELIHOODS)
+        self.output_mean = check_choice("output_mean", output_mean, OUTPUT_MEANS)
+        self.activation = check_activation(activation)
+        self.beta = check_schedule("beta", beta)
+        self.sigma = check_sigma(sigma)
+        settings = {
+            "n_visible": self.n_visible,
+            "hidden": self.hidden,
+            "n_latent": self.n_latent,
+            "likelihood": likelihood,
+            "beta": beta,
+            "decoder_hidden": self.decoder_hidden,
+            "activation": activation,
+            "output_mean": output_mean,
+            "sigma": sigma,
+            "n_samples": self.n_samples,
+        }
+        super().__init__(settings, self._layout(), seed, dtype, backend)
+
+    def _layout(self) -> VAEParams:
+        top = self.hidden[-1] if self.hidden else self.n_visible
+        head = LinearParams(Shape((top, self.n_latent)), Shape((self.n_latent,)))
+        return VAEParams(
+            encoder=mlp_layout((self.n_visible, *self.hidden)),
+            mean=head,
+            log_var=head,
+            decoder=mlp_layout((self.n_latent, *self.decoder_hidden, self.n_visible)),
+            log_sigma=Shape((1,)) if self.sigma == "learned" else (),
+        )
+
+    def _initialise_(self, stream: Stream) -> None:
+        p = self.params
+        mlp_initialise_((*p.encoder, p.mean, p.log_var, *p.decoder), stream)
+
+    def adapt_to_data_(self, x: Array) -> None:
+        """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
+
+        Training then starts from the best model that ignores z, as in the experiments of Burda et al. (ICLR 2016).
+        """
+        bias = self.params.decoder[-1].b
+        if not bool((bias != 0).any()):
+            bias[...] = self._p_x_given_z.output_of_mean(x.mean(axis=0))
+
+    @property
+    def _p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
+        if self.likelihood == "bernoulli":
+            return BernoulliLikelihood(self.backend)
+        log_sigma = self.params.log_sigma
+        if self.sigma != "learned":
+            log_sigma = self.backend.xp.full(1, math.log(float(self.sigma)), dtype=self.dtype)
+        return GaussianLikelihood(self.backend, self.output_mean, log_sigma)
+
+    # ------------------------------------------------------------------------------------- data, noise, schedule
+
+    def check_data(self, x: Any, name: str = "x") -> Array:
+        """Return `x` as this model takes it: (n, n_visible), finite, in [0, 1] for a Bernoulli likelihood."""
+        unit_range = self._p_x_given_z.unit_range
+        return check_matrix(name, x, self.n_visible, self.backend, self.dtype, unit_range)
+
+    def noise_shape(self, x: Array) -> tuple[int, ...]:
+        """Return (n, n_latent)."""
+        return (x.shape[0], self.n_latent)
+
+    def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
+        """Draw the noise of a batch: (n, n_latent), or (n_samples, n, n_latent) where n_samples > 1."""
+        stream = stream or self.streams["training_noise"]
+        samples = (self.n_samples,) if self.n_samples > 1 else ()
+        return stream.normal((*samples, *self.noise_shape(x)), self.dtype)
+
+    def scheduled_values(self) -> dict[str, float]:
+        """Return beta at the present step."""
+        return {"beta": value_at(self.beta, self.step)}
+
+    def balancing_beta(self, x: Any) -> float:
+        """Return the beta at which, with the present parameters, beta * KL is as large as the reconstruction term.
+
+        Early in training it shows the scale of beta; train with it as a constant for equally weighted terms.
+        """
+        x = self.check_data(x)
+        terms = self.evaluate_terms(x, self.draw_noise(x, self.streams["sampling"]))
+        if not float(terms.kl) > 0:
+            raise InputError("the KL divergence is 0: no finite beta balances the terms")
+        return float(terms.reconstruction) / float(terms.kl)
+
+    # ------------------------------------------------------------------------------------------ loss and gradient
+
+    def evaluate_terms(self, x: Array, noise: Array) -> VAETerms:
+        """Return the terms of the loss, without gradient and without checking the input."""
+        mean, log_var = self._encode(x)
+        z, kl, _ = reparameterise_kl_forward(mean, log_var, noise, self.backend)
+        return self._terms(self._nll(z, x), kl)
+
+    def evaluate_terms_and_grads(self, x: Array, noise: Array, out: VAEParams | None = None) -> Any:
+        """Return the terms of the loss and its gradient, without checking the input."""
+        grads = self.empty_grads()[1] if out is None else out
+        terms, dh, caches, _ = self._backward_to_encoder(x, noise, grads)
+        if caches:
+            mlp_backward_params_(dh, caches, grads.encoder, self.backend)
+        return terms, grads
+
+    def grad_x(self, x: Any, noise: Any) -> Array:
+        """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible).
+
+        The data enter twice: into the encoder, and as what the decoder is asked to reproduce.
+        """
+        x = self.check_data(x)
+        grads = self.empty_grads()[1]
+        _, dh, caches, output = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
+        dx = mlp_backward_(dh, caches, grads.encoder, self.backend)[0] if caches else dh
+        return dx + self._p_x_given_z.grad_x(output, x)
+
+    def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
+        """Run forward, then backward as far as the encoder's top layer h; fill all other gradients."""
+        params, n = self.params, x.shape[0]
+        beta = value_at(self.beta, self.step)
+
+        h, encoder_caches = mlp_forward(params.encoder, x, self._encoder_activations, self.backend)
+        mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
+        log_var, log_var_cache = linear_forward(params.log_var, h)
+        z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
+        rows = z.reshape(-1, self.n_latent)  # (L n, n_latent)
+        output, decoder_caches = mlp_forward(params.decoder, rows, self._decoder_activations, self.backend)
+
+        nll, doutput = self._p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
+        drows, _ = mlp_backward_(doutput, decoder_caches, grads.decoder, self.backend)
+        dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
+        dh_of_mean, _ = linear_backward(dmean, mean_cache, grads.mean)
+        dh_of_log_var, _ = linear_backward(dlog_var, log_var_cache, grads.log_var)
+        return self._terms(nll, kl), dh_of_mean + dh_of_log_var, encoder_caches, output
+
+    def _terms(self, nll: Array, kl: Array) -> VAETerms:
+        reconstruction, kl = nll.mean(), kl.mean()
+        return VAETerms(reconstruction + value_at(self.beta, self.step) * kl, reconstruction, kl)
+
+    # --------------------------------------------------------------------------------------------------- networks
+
+    @property
+    def _encoder_activations(self) -> tuple[str, ...]:
+        return (self.activation,) * len(self.hidden)
+
+    @property
+    def _decoder_activations(self) -> tuple[str, ...]:
+        return (*(self.activation,) * len(self.decoder_hidden), self._p_x_given_z.output_activation)
+
+    def _encode(self, x: Array) -> tuple[Array, Array]:
+        h, _ = mlp_forward(self.params.encoder, x, self._encoder_activations, self.backend)
+        return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
+
+    def _decoder_output(self, z: Array) -> Array:
+        rows = z.reshape(-1, self.n_latent)
+        return mlp_forward(self.params.decoder, rows, self._decoder_activations, self.backend)[0]
+
+    def _nll(self, z: Array, x: Array) -> Array:
+        return self._p_x_given_z.nll(self._decoder_output(z), x)
+
+    # ------------------------------------------------------------------------------------------------- using it
+
+    def encode(self, x: Any) -> tuple[Array, Array]:
+        """Return mean and log_var of q(z|x), each (n, n_latent)."""
+        return self._encode(self.check_data(x))
+
+    def decode(self, z: Any) -> Array:
+        """Return E[x|z] for z (..., n_latent), as (..., n_visible)."""
+        z = self._check_latent(z)
+        mean = self._p_x_given_z.mean(self._decoder_output(z))
+        return mean.reshape(*z.shape[:-1], self.n_visible)
+
+    def reconstruct(self, x: Any) -> Array:
+        """Return E[x|z] at the mean of q(z|x), (n, n_visible)."""
+        return self.decode(self.encode(x)[0])
+
+    def sample_posterior(self, x: Any, n: int, stream: Stream | None = None) -> Array:
+        """Draw `n` latent vectors for each example from q(z|x): (n, n_examples, n_latent)."""
+        mean, log_var = self.encode(x)
+        noise = (stream or self.streams["sampling"]).normal((check_count("n", n), *mean.shape), self.dtype)
+        return reparameterise_forward(mean, log_var, noise)[0]
+
+    def sample(self, n: int, mean: bool = False, stream: Stream | None = None) -> Array:
+        """Draw `n` examples: z from the prior, then x from p(x|z), or E[x|z] where `mean` is true; (n, n_visible)."""
+        stream = stream or self.streams["sampling"]
+        output = self._decoder_output(stream.normal((check_count("n", n), self.n_latent), self.dtype))
+        return self._p_x_given_z.mean(output) if mean else self._p_x_given_z.draw(output, stream)
+
+    def elbo(self, x: Any, n_samples: int = 1, stream: Stream | None = None) -> Array:
+        """Return the evidence lower bound of each example, in nats, (n,): -(reconstruction + KL), beta = 1.
+
+        The KL divergence is exact; the reconstruction is a mean over `n_samples` draws of z.
+        """
+        x, stream = self.check_data(x), stream or self.streams["sampling"]
+        n_samples = check_count("n_samples", n_samples)
+        parts = []
+        for start in range(0, x.shape[0], _CHUNK_ROWS):
+            rows = x[start : start + _CHUNK_ROWS]
+            noise = stream.normal((n_samples, *self.noise_shape(rows)), self.dtype)
+            z, kl, _ = reparameterise_kl_forward(*self._encode(rows), noise, self.backend)
+            parts.append(-self._nll(z, rows).reshape(n_samples, -1).mean(axis=0) - kl)
+        return self.backend.xp.concatenate(parts)
+
+    def log_likelihood(self, x: Any, n_samples: int = 5000, stream: Stream | None = None) -> Array:
+        """Return an importance-sampled estimate of log p(x) of each example, in nats, (n,).
+
+        A lower bound in expectation, which rises to log p(x) with `n_samples`; memory does not grow with it. See
+        `scratchgen.importance_sampling`.
+        """
+        x, stream = self.check_data(x), stream or self.streams["sampling"]
+        return log_likelihood(x, *self._encode(x), self._nll, check_count("n_samples", n_samples), stream)
+
+    def _check_latent(self, z: Any) -> Array:
+        z = self.backend.asarray(z, dtype=self.dtype)
+        if z.ndim == 0 or z.shape[-1] != self.n_latent:
+            raise InputError(f"z must have shape (..., {self.n_latent}), got {tuple(z.shape)}")
+        return z

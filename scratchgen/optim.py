@@ -1,0 +1,106 @@
+"""Optimisers on the flat parameter vector: Adam, and stochastic gradient descent with momentum.
+
+An optimiser is a description (frozen, comparable); what it accumulates is an `OptimizerState` that the model keeps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from scratchgen.backend import Backend
+from scratchgen.errors import InputError
+from scratchgen.kernels.adam import adam_
+from scratchgen.kernels.sgd import sgd_
+from scratchgen.schedules import Schedule, check_schedule, value_at
+from scratchgen.specification import specified
+from scratchgen.typing import Array
+
+
+@dataclass
+class OptimizerState:
+    """The number of steps taken, and the accumulated arrays by name."""
+
+    n_steps: int = 0
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+@specified
+@dataclass(frozen=True)
+class Adam:
+    """Adam with bias correction.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+    beta1, beta2 : float
+        Decay of the first and the second moment, in [0, 1).
+    epsilon : float
+        Added to the square root of the second moment, after its bias correction.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba: "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    learning_rate: Schedule = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_schedule("learning_rate", self.learning_rate)
+        _check_decay("beta1", self.beta1)
+        _check_decay("beta2", self.beta2)
+        if not 0 < self.epsilon < math.inf:
+            raise InputError(f"epsilon must be a finite number > 0, got {self.epsilon!r}")
+
+    def start(self, theta: Array, xp: Any) -> OptimizerState:
+        """Return the state before the first step."""
+        return OptimizerState(0, {"m": xp.zeros_like(theta), "v": xp.zeros_like(theta)})
+
+    def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Take one step: `theta` and `state` change."""
+        rate = value_at(self.learning_rate, state.n_steps)
+        state.n_steps += 1
+        m, v = state.arrays["m"], state.arrays["v"]
+        adam_.on(backend)(theta, gradient, m, v, state.n_steps, rate, self.beta1, self.beta2, self.epsilon)
+
+
+@specified
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: velocity <- momentum * velocity + gradient, theta <- theta - rate * velocity.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+    momentum : float
+        In [0, 1).
+    """
+
+    learning_rate: Schedule = 1e-2
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_schedule("learning_rate", self.learning_rate)
+        _check_decay("momentum", self.momentum)
+
+    def start(self, theta: Array, xp: Any) -> OptimizerState:
+        """Return the state before the first step."""
+        return OptimizerState(0, {"velocity": xp.zeros_like(theta)})
+
+    def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Take one step: `theta` and `state` change."""
+        rate = value_at(self.learning_rate, state.n_steps)
+        state.n_steps += 1
+        sgd_.on(backend)(theta, gradient, state.arrays["velocity"], rate, self.momentum)
+
+
+Optimizer = Adam | SGD
+
+
+def _check_decay(name: str, value: float) -> None:
+    if not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(f"{name} must be in [0, 1), got {value!r}")

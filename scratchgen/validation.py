@@ -1,0 +1,92 @@
+"""Checks of what a user passes in: each error says what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.backend import Backend, to_numpy
+from scratchgen.errors import InputError
+from scratchgen.typing import Array
+
+DTYPES = ("float32", "float64")
+
+
+def check_dtype(dtype: Any) -> str:
+    """Return the name of a supported floating type."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    if name not in DTYPES:
+        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, got {name}")
+    return name
+
+
+def check_count(name: str, n: Any, least: int = 1) -> int:
+    """Return `n` if it is an integer of at least `least`."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < least:
+        raise InputError(f"{name} must be an integer >= {least}, got {n!r}")
+    return int(n)
+
+
+def check_widths(name: str, widths: Any) -> tuple[int, ...]:
+    """Return the widths of hidden layers as a tuple; one integer stands for one layer."""
+    if isinstance(widths, int | np.integer):
+        widths = (widths,)
+    if not isinstance(widths, tuple | list):
+        raise InputError(f"{name} must be a tuple of layer widths such as (400,), got {widths!r}")
+    return tuple(check_count(f"each width in {name}", n) for n in widths)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`."""
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return str(value)
+
+
+def check_matrix(name: str, x: Any, n_columns: int, backend: Backend, dtype: str, unit_range: bool = False) -> Array:
+    """Return `x` on `backend` as a C-contiguous (n, n_columns) array of type `dtype`.
+
+    Parameters
+    ----------
+    unit_range : bool
+        Ask for values in [0, 1], as the data of a Bernoulli model are.
+
+    Raises
+    ------
+    InputError
+        Wrong number of dimensions or columns, no rows, not numbers, NaN or infinite, out of range.
+    """
+    if not hasattr(x, "dtype"):
+        x = _from_nested(name, x)
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    if x.ndim != 2 or x.shape[1] != n_columns:
+        advice = f"; reshape one example with {name}.reshape(1, -1)" if x.ndim == 1 else ""
+        raise InputError(f"{name} must have shape (n, {n_columns}), got {tuple(x.shape)}{advice}")
+    if x.shape[0] == 0:
+        raise InputError(f"{name} has no rows")
+    _check_values(name, x, unit_range)
+    return backend.asarray(x, dtype=dtype)
+
+
+def _from_nested(name: str, x: Any) -> np.ndarray:
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"{name} must be a rectangular array of numbers") from error
+
+
+def _check_values(name: str, x: Array, unit_range: bool) -> None:
+    low, high = float(x.min()), float(x.max())  # a NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        rows = np.flatnonzero(~np.isfinite(to_numpy(x)).all(axis=1))
+        raise InputError(f"{name} has NaN or infinite values in {rows.size} row(s), the first of them row {rows[0]}")
+    if unit_range and (low < 0 or high > 1):
+        advice = "divide by 255" if low >= 0 and high <= 255 and high > 1 else "scale it, or use likelihood='gaussian'"
+        raise InputError(
+            f"{name} must lie in [0, 1] for a Bernoulli likelihood, got values in [{low:g}, {high:g}]: {advice}"
+        )
