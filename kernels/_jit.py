@@ -16,7 +16,7 @@ from typing import Any
 
 from scratchgen.kernels import scalar
 
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True, "fastmath": False}
 _registered: set[Callable[..., Any]] = set()
 
 

@@ -127,21 +127,22 @@ def _swish_slope(a: Any, dy: Any) -> Any:
 
 @cpu_kernel()
 def _forward_loop(z: Any, b: Any, y: Any, code: Any) -> None:
-    # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop.
+    # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop. Where y is z it is
+    # called z: LLVM does not vectorise a loop that knows one array by two names.
     n_columns = z.shape[1]
     for i in range(z.shape[0]):
         if code == _LINEAR:
             for j in range(n_columns):
-                y[i, j] = z[i, j] + b[j]
+                z[i, j] = z[i, j] + b[j]
         elif code == _RELU:
             for j in range(n_columns):
-                y[i, j] = _relu(z[i, j] + b[j])
+                z[i, j] = _relu(z[i, j] + b[j])
         elif code == _TANH:
             for j in range(n_columns):
-                y[i, j] = tanh(z[i, j] + b[j])
+                z[i, j] = tanh(z[i, j] + b[j])
         elif code == _SIGMOID:
             for j in range(n_columns):
-                y[i, j] = sigmoid(z[i, j] + b[j])
+                z[i, j] = sigmoid(z[i, j] + b[j])
         elif code == _SOFTPLUS:
             for j in range(n_columns):
                 z[i, j] += b[j]

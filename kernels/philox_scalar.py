@@ -24,8 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.kernels.elementary32 import cos_quarter32, log1p32, sin_quarter32
-from scratchgen.kernels.elementary64 import cos_quarter64, log1p64, sin_quarter64
+from scratchgen.kernels.elementary import cos_quarter, log1p, sin_quarter
 from scratchgen.kernels.scalar import bits_float, float_bits, mul, scalar, select, sqrt
 
 MASK = np.uint64(0xFFFFFFFF)
@@ -99,7 +98,7 @@ def exponential32(word: Any) -> Any:
     bits = float_bits(np.float32(np.uint32(count)))
     mantissa = bits_float(np.uint32((bits & _MANTISSA_32) | _HALF_BITS_32))  # in [1/2, 1)
     exponent = np.float32(np.int32(np.int32(bits >> _SHIFT_23) - _BIAS_32))
-    log_mantissa = log1p32(select(lower, mantissa - _ONE_32, -fraction))
+    log_mantissa = log1p(select(lower, mantissa - _ONE_32, -fraction))
     return -(mul(select(lower, exponent, _ZERO_32), _LN2_32) + log_mantissa)
 
 
@@ -111,8 +110,8 @@ def normal_pair32(radius_word: Any, angle_word: Any) -> Any:
     quarter = (turned >> _SHIFT_30) & _THREE
     rest = np.int32(np.int32(turned & _QUARTER_MASK_32) - _EIGHTH_TURN_INT_32)
     t = np.float32(rest) * _TO_QUARTER_32
-    cosine = mul(radius, cos_quarter32(t))
-    sine = mul(radius, sin_quarter32(t))
+    cosine = mul(radius, cos_quarter(t))
+    sine = mul(radius, sin_quarter(t))
     odd = (quarter & _ONE) == _ONE
     x = select(odd, sine, cosine)
     y = select(odd, cosine, sine)
@@ -161,7 +160,7 @@ def exponential64(low: Any, high: Any) -> Any:
     bits = float_bits(count)
     mantissa = bits_float((bits & _MANTISSA_64) | _HALF_BITS_64)
     exponent = np.float64(np.int64(bits >> _SHIFT_52) - _BIAS_64)
-    log_mantissa = log1p64(select(lower, mantissa - _ONE_64, -(count * _ULP_53)))
+    log_mantissa = log1p(select(lower, mantissa - _ONE_64, -(count * _ULP_53)))
     return -(mul(select(lower, exponent, _ZERO_64), _LN2_64) + log_mantissa)
 
 
@@ -172,8 +171,8 @@ def normal_pair64(word_0: Any, word_1: Any, word_2: Any, word_3: Any) -> Any:
     turned = top_53_bits(word_2, word_3) + _EIGHTH_TURN_64
     quarter = (turned >> _SHIFT_51) & _THREE
     t = np.float64(np.int64(turned & _QUARTER_MASK_64) - _EIGHTH_TURN_INT_64) * _TO_QUARTER_64
-    cosine = mul(radius, cos_quarter64(t))
-    sine = mul(radius, sin_quarter64(t))
+    cosine = mul(radius, cos_quarter(t))
+    sine = mul(radius, sin_quarter(t))
     odd = (quarter & _ONE) == _ONE
     x = select(odd, sine, cosine)
     y = select(odd, cosine, sine)

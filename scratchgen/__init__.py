@@ -23,6 +23,7 @@ _EXPORTS = {
     "VAE": "models.vae",
     "get_backend": "backend",
     "gradcheck": "finite_differences",
+    "gradcheck_pair": "finite_differences",
     "load": "checkpoint",
     "namespace": "backend",
     "taylor_test": "finite_differences",

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen.errors import InputError
-from scratchgen.finite_differences import ALL_COORDINATES, RANDOM_DIRECTIONS, gradcheck, gradcheck_pair, taylor_test
+from scratchgen.finite_differences import gradcheck, gradcheck_pair, taylor_test
+from scratchgen.finite_differences.coordinates import ALL_COORDINATES, RANDOM_DIRECTIONS
 
 # A two-layer network, x (7, 4) -> tanh (4) -> logits (3), with targets: Bernoulli loss, mean over the batch.
 N, D, H, K = 7, 4, 4, 3
@@ -174,7 +175,12 @@ def test_lengths_from_1e_minus_8_to_1e8_are_checked_together(index):
     assert report.worst_index == (index,)
 
 
-@settings(deadline=None, max_examples=60)
+def test_step_grows_with_x():
+    report = gradcheck(lambda x: sines(x / 1e8), 1e8 * POINT, np.cos(POINT) / 1e8, tolerance=1e-9)
+    assert report.passed
+    assert report.n_unresolved == 0
+
+
 @given(
     n=st.integers(1, 6),
     seed=st.integers(0, 2**32 - 1),
@@ -234,6 +240,11 @@ def test_gradient_that_is_zero_everywhere_passes():
     assert gradcheck(lambda x: 1.0, POINT, np.zeros(4)).passed
     assert gradcheck(lambda x: np.sum(x**2), np.zeros(3), np.zeros(3)).passed
     assert not gradcheck(lambda x: 1.0, POINT, np.full(4, 1e-9)).passed
+
+
+def test_gradient_that_is_zero_at_a_zero_of_f_does_not_fail_by_rounding():
+    shift = np.linspace(-1.0, 1.0, 400)  # at x = 0 f has no rounding error at all, beside it f has
+    assert gradcheck(lambda x: np.sum(x**2 * np.exp(x + shift)), np.zeros(400), np.zeros(400)).passed
 
 
 def test_small_block_beside_a_large_constant_is_counted_as_unresolved_and_still_checked_as_far_as_possible():

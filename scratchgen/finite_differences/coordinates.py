@@ -2,7 +2,7 @@
 
 ====  ==================================================================================================
 a, n  claimed and measured derivative along one line: a coordinate, or a random direction
-e     error of n: what the extrapolation to step zero leaves open, plus the rounding of f (`taylor`)
+e     error of n: what the extrapolation to step zero leaves open, plus the rounding of f (`lines`)
 ====  ==================================================================================================
 
 The relative error of a derivative is abs(a - n) / max(abs(a), abs(n), e / tolerance). It is at most the tolerance
@@ -16,19 +16,23 @@ tolerance. It is counted as unresolved, and a check that resolves nothing of a g
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchgen import taylor
-from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.taylor import Gradient, TaylorReport, Vector, taylor_test
-
-__all__ = ["GradcheckReport", "TaylorReport", "gradcheck", "gradcheck_pair", "taylor_test"]
+from scratchgen.finite_differences import lines, taylor
+from scratchgen.finite_differences.arguments import (
+    Gradient,
+    Vector,
+    checked_function,
+    checked_gradient,
+    checked_point,
+)
+from scratchgen.finite_differences.trees import leaves_of
 
 ALL_COORDINATES = 2000  # up to this size every coordinate is checked by default, beyond it RANDOM_DIRECTIONS a block
 RANDOM_DIRECTIONS = 10
@@ -179,11 +183,11 @@ def gradcheck(
       Taylor remainder: order 1.00
       W  7.5e-01  (2, 2)  wrong
     """
-    point = taylor.checked_point(x)
+    point = checked_point(x)
     layout = _layout({"x": (slice(None), point.shape)} if blocks is None else blocks, point.size)
-    value = taylor.checked_function(f, point)
-    claimed_gradient = taylor.checked_gradient(gradient, point, {block.name: block.positions for block in layout})
-    scale = taylor.length_scale(point, step)
+    value = checked_function(f, point)
+    claimed_gradient = checked_gradient(gradient, point, {block.name: block.positions for block in layout})
+    scale = lines.length_scale(point, step)
     if not 0.0 < tolerance < 1.0:
         raise InputError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
     if directions is not None and directions < 1:
@@ -192,21 +196,21 @@ def gradcheck(
         directions = RANDOM_DIRECTIONS
 
     generator = np.random.Generator(np.random.Philox(seed))
-    d = taylor.random_direction(scale, generator)
-    phi = taylor.restricted(value, point, d)
-    noise = taylor.rounding_noise(phi)
+    d = lines.random_direction(scale, generator)
+    phi = lines.restricted(value, point, d)
+    noise = lines.rounding_noise(phi)
     remainder = taylor.remainder_order(phi, float(claimed_gradient @ d), noise)
     derivatives: dict[str, list[_Derivative]] = {block.name: [] for block in layout}
     for block in layout:
         for index, d, first_step in _lines(block, scale, directions, generator):
-            phi = taylor.restricted(value, point, d)
+            phi = lines.restricted(value, point, d)
             claimed = float(claimed_gradient @ d)
-            measured, error = taylor.derivative(phi, first_step, noise)
+            measured, error = lines.derivative(phi, first_step, noise)
             if math.isnan(measured):
                 raise InputError(f"f is not finite beside x along {_place(block.name, index)}, whatever the step")
             largest = max(abs(claimed), abs(measured), error / tolerance)
             relative_error = abs(claimed - measured) / largest if largest else 0.0
-            kink = relative_error > tolerance and taylor.has_kink(phi, first_step, noise)
+            kink = relative_error > tolerance and lines.has_kink(phi, first_step, noise)
             found = _Derivative(block.name, index, claimed, measured, error, relative_error, kink)
             derivatives[block.name].append(found)
     return _report(name, tolerance, {block.name: block.shape for block in layout}, derivatives, remainder)
@@ -220,12 +224,12 @@ def _lines(
         for index, position in zip(np.ndindex(block.shape), block.positions, strict=True):
             d = np.zeros(scale.size)
             d[position] = 1.0
-            yield index, d, taylor.FIRST_STEP * float(scale[position])
+            yield index, d, lines.FIRST_STEP * float(scale[position])
     elif block.positions.size:
         for _ in range(n_directions):
             d = np.zeros(scale.size)
-            d[block.positions] = taylor.random_direction(scale[block.positions], generator)
-            yield None, d, taylor.FIRST_STEP
+            d[block.positions] = lines.random_direction(scale[block.positions], generator)
+            yield None, d, lines.FIRST_STEP
 
 
 def _report(
@@ -233,7 +237,7 @@ def _report(
     tolerance: float,
     shapes: dict[str, tuple[int, ...]],
     derivatives: dict[str, list[_Derivative]],
-    remainder: TaylorReport,
+    remainder: taylor.TaylorReport,
 ) -> GradcheckReport:
     every = [d for in_block in derivatives.values() for d in in_block]
     n_unresolved = 0
@@ -266,7 +270,7 @@ def _layout(blocks: Any, size: int) -> list[_Block]:
     """Return the blocks of a flat vector of `size` numbers, which they must cover exactly once."""
     layout = []
     start = 0
-    for name, leaf in _leaves(blocks):
+    for name, leaf in leaves_of(blocks):
         if isinstance(leaf, slice | tuple):
             part, shape = leaf if isinstance(leaf, tuple) else (leaf, np.arange(size)[leaf].shape)
             positions = np.arange(size)[part]
@@ -288,109 +292,3 @@ def _place(block: str, index: Index) -> str:
     if index is None:
         return f"{block} along a random direction"
     return f"{block}[{', '.join(map(str, index))}]" if index else block
-
-
-def gradcheck_pair(
-    forward: Callable[..., tuple[Any, Any]],
-    backward: Callable[[Any, Any], Any],
-    inputs: Mapping[str, Any],
-    *,
-    directions: int | None = None,
-    tolerance: float = 1e-6,
-    step: float | None = None,
-    seed: int = 0,
-    name: str = "pair",
-) -> GradcheckReport:
-    r"""Check a forward/backward pair: its gradients against differences of :math:`f = \langle dy, y(inputs) \rangle`.
-
-    The cotangent dy is drawn once from N(0, 1), so that no two outputs are treated alike: the sum of all outputs would
-    not see a transposed or permuted one.
-
-    Parameters
-    ----------
-    forward : callable
-        ``forward(**inputs) -> (y, cache)``, y being an array, a scalar or a (named) tuple of them.
-    backward : callable
-        ``backward(dy, cache)`` -> the gradients, in the order of `inputs`; dy is built as y is.
-    inputs : mapping of str to array, or to a NamedTuple (tuple, mapping) of arrays
-        All float64. They go to `forward` by name, and the report's blocks are named after them ("params.W"). What is
-        not to be differentiated (labels, noise) is bound to `forward` beforehand.
-    directions, tolerance, step, seed, name
-        As for `gradcheck`.
-
-    Raises
-    ------
-    InputError
-        As for `gradcheck`; or the gradients differ in number or shape from the inputs.
-
-    Examples
-    --------
-    >>> def square_forward(x):
-    ...     return x**2, x
-    >>> def square_backward(dy, cache):
-    ...     return 2 * dy * cache
-    >>> gradcheck_pair(square_forward, square_backward, {"x": np.array([1.0, -2.0])}).passed
-    True
-    """
-    leaves = dict(_leaves(inputs))
-    for leaf_name, leaf in leaves.items():
-        if np.asarray(leaf).dtype != np.float64:
-            raise InputError(f"input {leaf_name} must be float64, got {np.asarray(leaf).dtype}: convert it, or bind it")
-    shapes = {leaf_name: np.shape(leaf) for leaf_name, leaf in leaves.items()}
-    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-
-    def output(x: Vector) -> tuple[Any, Any]:
-        parts = (part.reshape(shape) for part, shape in zip(np.split(x, ends[:-1]), shapes.values(), strict=True))
-        return forward(**_rebuilt(inputs, parts))
-
-    x = taylor.checked_point(_flattened(inputs))
-    generator = np.random.Generator(np.random.Philox(seed))
-    y, cache = output(x.copy())
-    dy = _rebuilt(y, (generator.standard_normal(np.shape(leaf)) for _, leaf in _leaves(y)))
-    gradients = backward(dy, cache)
-    gradient_shapes = [np.shape(leaf) for _, leaf in _leaves(gradients)]
-    if gradient_shapes != list(shapes.values()):
-        raise InputError(f"backward must return a gradient for each of {shapes}, in that order: got {gradient_shapes}")
-    flat_dy = _flattened(dy)
-    return gradcheck(
-        lambda x: float(flat_dy @ _flattened(output(x)[0])),
-        x,
-        _flattened(gradients),
-        blocks=inputs,
-        directions=directions,
-        tolerance=tolerance,
-        step=step,
-        seed=seed,
-        name=name,
-    )
-
-
-def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield name and value of each leaf of nested tuples, lists and mappings; (slice, shape) is one, None is none."""
-    if isinstance(tree, Mapping):
-        children = [(f"{name}.{key}" if name else str(key), child) for key, child in tree.items()]
-    elif hasattr(tree, "_fields"):
-        children = [(f"{name}.{key}" if name else key, getattr(tree, key)) for key in tree._fields]
-    elif isinstance(tree, tuple | list) and not (len(tree) == 2 and isinstance(tree[0], slice)):
-        children = [(f"{name}[{i}]", child) for i, child in enumerate(tree)]
-    else:
-        if tree is not None:
-            yield name or "x", tree
-        return
-    for child_name, child in children:
-        yield from _leaves(child, child_name)
-
-
-def _rebuilt(tree: Any, leaves: Iterator[Any]) -> Any:
-    """Return a tree built as `tree`, with its leaves replaced in order."""
-    if isinstance(tree, Mapping):
-        return {key: _rebuilt(child, leaves) for key, child in tree.items()}
-    if hasattr(tree, "_fields"):
-        return type(tree)(*(_rebuilt(child, leaves) for child in tree))
-    if isinstance(tree, tuple | list):
-        return type(tree)(_rebuilt(child, leaves) for child in tree)
-    return None if tree is None else next(leaves)
-
-
-def _flattened(tree: Any) -> Vector:
-    return np.concatenate([np.empty(0), *(np.ravel(to_numpy(leaf)) for _, leaf in _leaves(tree))])

@@ -1,0 +1,241 @@
+"""The table of kernel operations: arguments for each, and a runner for the variants, for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scratchgen.backend import get_backend, to_numpy
+from scratchgen.kernels import all_operations
+from scratchgen.kernels.bias_activation import ACTIVATIONS, bias_activation_forward_
+
+Arguments = dict[str, Any]
+KEY = (np.uint64(0x12345678), np.uint64(0x9ABCDEF0))
+
+
+class Draws:
+    """Makes arrays of one dtype; `rows` and `columns` are the size of the case."""
+
+    def __init__(self, dtype: type, rows: int, columns: int) -> None:
+        self.dtype, self.rows, self.columns = dtype, rows, columns
+        self._generator = np.random.default_rng(20)
+
+    def normal(self, *shape: int, scale: float = 1.0) -> np.ndarray:
+        return (scale * self._generator.standard_normal(shape)).astype(self.dtype)
+
+    def uniform(self, *shape: int) -> np.ndarray:
+        return self._generator.random(shape).astype(self.dtype)
+
+    def vector(self) -> np.ndarray:
+        return self.normal(self.rows * self.columns)
+
+    def matrix(self, scale: float = 1.0) -> np.ndarray:
+        return self.normal(self.rows, self.columns, scale=scale)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation and how to call it.
+
+    Attributes
+    ----------
+    results : tuple of str
+        Names for what is returned, followed by the arguments that the operation is asked to write.
+    writes : tuple of str
+        The arguments that it may change: those of `results`, and those whose storage it may reuse.
+    ignores : tuple of str
+        The arguments whose present values do not reach the results.
+    sums : tuple of str
+        The results that add up many terms, which the variants do in different orders.
+    """
+
+    operation: str
+    variation: str
+    arguments: Callable[[Draws], Arguments]
+    results: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.operation}{'-' * bool(self.variation)}{self.variation}"
+
+    def make(self, dtype: type, size: tuple[int, int] = (3, 7)) -> Arguments:
+        return self.arguments(Draws(dtype, *size))
+
+    def run(self, variant: str, arguments: Arguments) -> tuple[dict[str, np.ndarray], Arguments]:
+        """Return the results by name, and the arguments as they are after the call (of a copy)."""
+        backend = get_backend({"reference": "numpy"}.get(variant, variant))
+        copies = {k: backend.asarray(v.copy()) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+        returned = all_operations()[self.operation].on(backend)(**copies)
+        after = {k: to_numpy(v) if hasattr(v, "shape") else v for k, v in copies.items()}
+        values = () if returned is None else returned if isinstance(returned, tuple) else (returned,)
+        written = [after[name] for name in self.results[len(values) :]]
+        return dict(zip(self.results, [*map(to_numpy, values), *written], strict=True)), after
+
+
+def _adam(draws: Draws) -> Arguments:
+    state = {"theta": draws.vector(), "gradient": draws.vector(), "m": draws.vector(), "v": draws.vector() ** 2}
+    return state | {"t": 3, "learning_rate": 1e-2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+
+def _sgd(draws: Draws) -> Arguments:
+    state = {"theta": draws.vector(), "gradient": draws.vector(), "velocity": draws.vector()}
+    return state | {"learning_rate": 1e-2, "momentum": 0.9}
+
+
+def _nll(n_samples: int, **more: float) -> Callable[[Draws], Arguments]:
+    return lambda draws: {
+        "logits": draws.normal(n_samples * draws.rows, draws.columns, scale=4.0),
+        "x": draws.uniform(draws.rows, draws.columns),
+        **more,
+    }
+
+
+def _extreme_nll(draws: Draws) -> Arguments:
+    pairs = [(-1e4, 0), (-1e4, 1), (1e4, 0), (1e4, 1), (1e4, 0.3), (-1e4, 0.3), (80, 0), (-80, 0), (-30, 0), (0, 0.5)]
+    logits, x = np.array(pairs, dtype=draws.dtype).T[:, :, np.newaxis].copy()
+    return {"logits": logits, "x": x}
+
+
+def _forward(activation: str) -> Callable[[Draws], Arguments]:
+    return lambda draws: {"z": draws.matrix(3.0), "b": draws.normal(draws.columns), "activation": activation}
+
+
+def _extreme_forward(activation: str) -> Callable[[Draws], Arguments]:
+    z = [-1e4, 1e4, -80, 80, -30, 30, -1e-3, 1e-20, 0, -np.inf, np.inf]
+    z = z if activation != "swish" else z[:-2]  # -inf * 0 is a NaN in every variant
+    return lambda draws: {
+        "z": np.array([z], dtype=draws.dtype),
+        "b": np.zeros(len(z), dtype=draws.dtype),
+        "activation": activation,
+    }
+
+
+def _backward(activation: str, forward: Callable[[str], Callable[[Draws], Arguments]]) -> Callable[[Draws], Arguments]:
+    def arguments(draws: Draws) -> Arguments:
+        _, saved = bias_activation_forward_.reference(**forward(activation)(draws))
+        finite = np.where(np.isfinite(saved), saved, 0)
+        dy = draws.normal(*saved.shape)
+        return {"dy": dy, "saved": finite, "db": draws.normal(saved.shape[1]), "activation": activation}
+
+    return arguments
+
+
+def _latent(draws: Draws) -> Arguments:
+    return {"mean": draws.matrix(), "log_var": draws.matrix()}
+
+
+def _extreme_latent(draws: Draws) -> Arguments:
+    log_var = np.array([[-80, 80, -80, 80, 2]], dtype=draws.dtype)
+    return {"mean": np.array([[0, 0, 3, -3, 0.5]], dtype=draws.dtype), "log_var": log_var}
+
+
+def _with_noise(latent: Callable[[Draws], Arguments], n_samples: int) -> Callable[[Draws], Arguments]:
+    """Add `noise`, and `dz` in front; no leading axis for one sample."""
+
+    def arguments(draws: Draws) -> Arguments:
+        made = latent(draws)
+        shape = made["mean"].shape if n_samples == 1 else (n_samples, *made["mean"].shape)
+        return made | {"noise": draws.normal(*shape)}
+
+    return arguments
+
+
+def _latent_backward(arguments: Callable[[Draws], Arguments]) -> Callable[[Draws], Arguments]:
+    def backward(draws: Draws) -> Arguments:
+        made = arguments(draws)
+        return {"dz": draws.normal(*made["noise"].shape), **made, "kl_weight": 0.25}
+
+    return backward
+
+
+def _fill(draws: Draws) -> Arguments:
+    return {"out": draws.vector(), "key": KEY, "draw": np.array([2**33 + 5], dtype=np.uint64)}
+
+
+def _fill_words(draws: Draws) -> Arguments:
+    return _fill(draws) | {"out": draws.vector().astype(np.uint32)}
+
+
+def _fill_bernoulli(draws: Draws) -> Arguments:
+    return _fill(draws) | {"probability": draws.uniform(draws.rows * draws.columns)}
+
+
+_OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
+_FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
+_BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
+_LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
+
+CASES = (
+    Case("adam_", "", _adam, results=("theta", "m", "v"), writes=("theta", "m", "v")),
+    Case("sgd_", "", _sgd, results=("theta", "velocity"), writes=("theta", "velocity")),
+    Case("bernoulli_nll", "", _nll(1), results=("nll",), sums=("nll",)),
+    Case("bernoulli_nll", "samples", _nll(3), results=("nll",), sums=("nll",)),
+    Case("bernoulli_nll_with_grad", "", _nll(1, weight=0.25), results=("nll", "dlogits"), sums=("nll",)),
+    Case("bernoulli_nll_with_grad", "samples", _nll(3, weight=-2.0), results=("nll", "dlogits"), sums=("nll",)),
+    *(Case("bias_activation_forward_", f, _forward(f), **_FORWARD) for f in ACTIVATIONS),
+    *(
+        Case(
+            "bias_activation_backward_",
+            f,
+            _backward(f, _forward),
+            ignores=("db", "saved") if f == "linear" else ("db",),
+            **_BACKWARD,
+        )
+        for f in ACTIVATIONS
+    ),
+    Case("reparameterise_kl_forward", "", _with_noise(_latent, 1), **_LATENT),
+    Case("reparameterise_kl_forward", "samples", _with_noise(_latent, 3), **_LATENT),
+    Case("reparameterise_kl_backward", "", _latent_backward(_with_noise(_latent, 1)), results=("dmean", "dlog_var")),
+    Case(
+        "reparameterise_kl_backward",
+        "samples",
+        _latent_backward(_with_noise(_latent, 3)),
+        results=("dmean", "dlog_var"),
+    ),
+    Case("fill_words", "", _fill_words, **_OUT),
+    Case("fill_uniform", "", _fill, **_OUT),
+    Case("fill_normal", "", _fill, **_OUT),
+    # a draw compares: where the probability is NaN it is 0
+    Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
+)
+
+# Arguments at which a naive formula overflows, cancels or loses all digits; no result adds terms of opposite signs.
+EXTREMES = (
+    Case("bernoulli_nll", "", _extreme_nll, results=("nll",)),
+    Case(
+        "bernoulli_nll_with_grad",
+        "",
+        lambda draws: _extreme_nll(draws) | {"weight": 0.25},
+        results=("nll", "dlogits"),
+    ),
+    *(Case("bias_activation_forward_", f, _extreme_forward(f), **_FORWARD) for f in ACTIVATIONS),
+    *(Case("bias_activation_backward_", f, _backward(f, _extreme_forward), **_BACKWARD) for f in ACTIVATIONS),
+    Case("reparameterise_kl_forward", "", _with_noise(_extreme_latent, 1), **_LATENT),
+    Case(
+        "reparameterise_kl_backward",
+        "",
+        _latent_backward(_with_noise(_extreme_latent, 1)),
+        results=("dmean", "dlog_var"),
+    ),
+)
+
+
+# What `ops` calls on any array library; the others change arrays in place or need unsigned integers.
+DIFFERENTIABLE = tuple(c for c in CASES if c.operation.startswith(("bernoulli_nll", "bias_activation", "reparam")))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for argument, table in (("case", CASES), ("differentiable_case", DIFFERENTIABLE), ("extreme", EXTREMES)):
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, table, ids=str)
+
+
+@pytest.fixture
+def cases() -> tuple[Case, ...]:
+    return CASES
