@@ -113,7 +113,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Say how many tests run elsewhere."""
-    return [f"{len(child.items)} of them in a child process: {child.marker}" for child in config.stash[CHILDREN]]
+    return [f"{len(child.items)} tests in a child process: {child.marker}" for child in config.stash[CHILDREN]]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -165,6 +165,15 @@ def _enable_cache(dispatcher: Any) -> None:
         _announce_uncached()
 
 
+def kernels_are_cached() -> bool:
+    """Say whether the disk cache holds kernels of the present sources; if not, first calls will compile for seconds."""
+    try:
+        folder = Path(_cache_class()(kernels_are_cached).cache_path)
+    except RuntimeError:
+        return False
+    return any(folder.glob(f"{source_stamp()}-*.nbc"))
+
+
 @functools.cache
 def _announce_uncached() -> None:
     print("scratchgen: no writable cache folder; kernels are compiled anew in this process", file=sys.stderr)

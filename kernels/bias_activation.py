@@ -127,8 +127,8 @@ def _swish_slope(a: Any, dy: Any) -> Any:
 
 @cpu_kernel()
 def _forward_loop(z: Any, b: Any, y: Any, code: Any) -> None:
-    # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop. Where y is z it is
-    # called z: LLVM does not vectorise a loop that knows one array by two names.
+    # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop. Where y is z it
+    # is called z: LLVM does not vectorise a loop that knows one array by two names.
     n_columns = z.shape[1]
     for i in range(z.shape[0]):
         if code == _LINEAR:

@@ -101,11 +101,11 @@ def _forward_kernel(mean: Any, log_var: Any, noise: Any, z: Any, kl: Any) -> Non
     for i in range(cuda.grid(1), mean.shape[0], cuda.gridsize(1)):  # a thread takes an example
         total = 0.0
         for k in range(mean.shape[1]):
-            total += _kl_term(mean[i, k], log_var[i, k], one)
+            total += mul(half, _kl_term(mean[i, k], log_var[i, k], one))
             sigma = exp(half * log_var[i, k])
             for s in range(noise.shape[0]):
                 z[s, i, k] = mean[i, k] + mul(sigma, noise[s, i, k])
-        kl[i] = 0.5 * total
+        kl[i] = total
 
 
 @cuda_kernel

@@ -236,6 +236,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, table, ids=str)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cases() -> tuple[Case, ...]:
     return CASES

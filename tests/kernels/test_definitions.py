@@ -12,7 +12,10 @@ from scratchgen.kernels.bias_activation import ACTIVATIONS, bias_activation_back
 from scratchgen.kernels.latent import reparameterise_kl_backward, reparameterise_kl_forward
 from scratchgen.kernels.sgd import sgd_
 
-rng = np.random.default_rng(3)
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
 
 
 # -------------------------------------------------------------------------------------------------- Bernoulli, latent
@@ -25,7 +28,7 @@ def test_bernoulli_nll_is_the_cross_entropy_of_the_probabilities():
     assert bernoulli_nll.reference(np.log(x / (1 - x)), x)[0] == pytest.approx(2.668773, abs=5e-7)  # its floor
 
 
-def test_row_r_of_the_logits_belongs_to_row_r_mod_n_of_the_data():
+def test_row_r_of_the_logits_belongs_to_row_r_mod_n_of_the_data(rng):
     logits, x = rng.standard_normal((6, 5)), rng.random((2, 5))
     nll, dlogits = bernoulli_nll_with_grad.reference(logits, x, 0.5)
     for r in range(6):
@@ -34,7 +37,7 @@ def test_row_r_of_the_logits_belongs_to_row_r_mod_n_of_the_data():
         np.testing.assert_array_equal(dlogits[r], gradient[0])
 
 
-def test_bernoulli_gradient_is_the_derivative_times_the_weight():
+def test_bernoulli_gradient_is_the_derivative_times_the_weight(rng):
     logits, x = 3 * rng.standard_normal((4, 3)), rng.random((2, 3))
     _, dlogits = bernoulli_nll_with_grad.reference(logits, x, -0.7)
     assert gradcheck(lambda a: -0.7 * np.sum(bernoulli_nll.reference(a, x)), logits, dlogits)
@@ -56,7 +59,7 @@ def test_kl_is_the_expected_difference_of_log_densities():
 
 
 @pytest.mark.parametrize("n_samples", [1, 3])
-def test_latent_gradients_are_the_derivatives(n_samples):
+def test_latent_gradients_are_the_derivatives(n_samples, rng):
     mean, log_var = rng.standard_normal((2, 2, 3))
     noise, direction = rng.standard_normal((2, n_samples, 2, 3))
     dmean, dlog_var = reparameterise_kl_backward.reference(direction, mean, log_var, noise, 0.3)
@@ -82,14 +85,14 @@ DEFINITIONS = {
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activation_is_its_definition_after_the_bias(activation):
+def test_activation_is_its_definition_after_the_bias(activation, rng):
     z, b = rng.standard_normal((3, 4)), rng.standard_normal(4)
     y, _ = bias_activation_forward_.reference(z, b, activation)
     np.testing.assert_allclose(y, np.vectorize(DEFINITIONS[activation])(z + b), rtol=1e-13)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activation_gradients_are_the_derivatives(activation):
+def test_activation_gradients_are_the_derivatives(activation, rng):
     z = rng.uniform(0.5, 2.0, (3, 4)) * np.sign(rng.standard_normal((3, 4)))  # with the bias, clear of ReLU's kink
     b, direction, db = rng.uniform(-0.2, 0.2, 4), rng.standard_normal((3, 4)), np.empty(4)
     _, saved = bias_activation_forward_.reference(z, b, activation)
@@ -110,21 +113,20 @@ def test_derivative_of_relu_at_zero_is_zero():
 # ----------------------------------------------------------------------------------------------------------- updates
 
 VARIANTS = ["reference", "cpu", pytest.param("cuda", marks=pytest.mark.simulator, id="simulator")]
-GRADIENTS = rng.standard_normal((10, 33))
-THETA = rng.standard_normal(33)
+THETA, *GRADIENTS = np.random.default_rng(3).standard_normal((11, 33))
 
 
 def run_adam(variant, dtype):
     theta, m, v = THETA.astype(dtype), np.zeros(33, dtype), np.zeros(33, dtype)
-    for t, gradient in enumerate(GRADIENTS.astype(dtype), start=1):
-        getattr(adam_, variant)(theta, gradient, m, v, t, 1e-2, 0.9, 0.999, 1e-8)
+    for t, gradient in enumerate(GRADIENTS, start=1):
+        getattr(adam_, variant)(theta, gradient.astype(dtype), m, v, t, 1e-2, 0.9, 0.999, 1e-8)
     return np.stack([theta, m, v])
 
 
 def run_sgd(variant, dtype):
     theta, velocity = THETA.astype(dtype), np.zeros(33, dtype)
-    for gradient in GRADIENTS.astype(dtype):
-        getattr(sgd_, variant)(theta, gradient, velocity, 1e-2, 0.9)
+    for gradient in GRADIENTS:
+        getattr(sgd_, variant)(theta, gradient.astype(dtype), velocity, 1e-2, 0.9)
     return np.stack([theta, velocity])
 
 

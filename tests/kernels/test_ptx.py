@@ -1,0 +1,85 @@
+"""The CUDA kernels compiled to PTX, for the types with which the operations launch them: is the arithmetic strict?
+
+Equal bits on every target rest on it: no product is contracted into a fused multiply-add, roots and quotients are those
+of IEEE 754, and subnormal numbers are not flushed to zero.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+
+import numpy as np
+import pytest
+
+from scratchgen.kernels import all_operations
+from scratchgen.kernels._cuda import CudaKernel
+
+pytestmark = pytest.mark.ptx
+
+ARCHITECTURES = {"sm_75": (7, 5), "sm_80": (8, 0), "sm_90": (9, 0)}
+INEXACT = r"\bfma\.\S+|\S+\.ftz\S*|\S+\.approx\S*|\bdiv\.full\S*"
+
+# Kernels that add up in float64 whatever the type of their arrays; in any other, float64 beside float32 is a slip.
+SUMMING = {
+    "bernoulli_nll._nll_kernel",
+    "bernoulli_nll._nll_with_grad_kernel",
+    "bias_activation._backward_kernel",
+    "latent._forward_kernel",
+}
+SUMMATION = {"cvt", "add", "mov", "ld", "st"}
+
+
+def name_of(kernel):
+    return f"{kernel.function.__module__.rpartition('.')[2]}.{kernel.function.__qualname__}"
+
+
+@pytest.fixture(scope="module")
+def launches(cases):
+    """By operation, {(kernel, types of the arguments): the widest float among them} of all that the table launches."""
+    found = {case.operation: {} for case in cases}
+
+    def record(kernel, blocks, threads, arguments):
+        floats = [a for a in arguments if np.result_type(a).kind == "f"]
+        types = tuple(map(kernel.dispatcher.typeof_pyval, arguments))
+        found[case.operation][kernel, types] = max((x.dtype.itemsize for x in floats), default=0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CudaKernel, "_launch", record)
+        for case in cases:
+            for dtype in (np.float32, np.float64):
+                all_operations()[case.operation].cuda(**case.make(dtype))
+    return found
+
+
+@pytest.fixture(params=list(ARCHITECTURES))
+def architecture(request, monkeypatch):
+    """An architecture, which the compiler takes for that of the device that is not there."""
+    from numba.cuda import dispatcher
+
+    class Device:
+        compute_capability = ARCHITECTURES[request.param]
+
+    monkeypatch.setattr(dispatcher, "get_current_device", Device)
+    return request.param
+
+
+def test_every_kernel_is_launched_by_the_table(launches):
+    declared = {kernel for kernel in gc.get_objects() if isinstance(kernel, CudaKernel)}
+    launched = {kernel for operation in launches.values() for kernel, _ in operation}
+    assert {name_of(kernel) for kernel in declared - launched} == set()
+
+
+@pytest.mark.parametrize("operation", sorted(all_operations()))
+def test_arithmetic_is_strict(operation, architecture, launches):
+    from numba import cuda
+
+    assert launches[operation]
+    for (kernel, types), width in launches[operation].items():
+        fastmath = kernel.dispatcher.targetoptions["fastmath"]
+        ptx, _ = cuda.compile_ptx(kernel.function, types, fastmath=fastmath, cc=ARCHITECTURES[architecture])
+        assert f".target {architecture}" in ptx
+        assert re.findall(INEXACT, ptx) == [], name_of(kernel)
+        if width == np.dtype(np.float32).itemsize:
+            in_float64 = {instruction.partition(".")[0] for instruction in re.findall(r"\b[a-z][\w.]*\.f64\b", ptx)}
+            assert in_float64 <= (SUMMATION if name_of(kernel) in SUMMING else set()), name_of(kernel)

@@ -1,0 +1,62 @@
+"""Compiling for the CPU: no float64 slips into float32 arithmetic."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from scratchgen.kernels import _jit, philox_scalar, scalar
+from scratchgen.kernels._jit import CpuKernel
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The code of all kernels that are called while the fixture lives, compiled afresh: {kernel: LLVM functions}."""
+    code = {}
+
+    def call(self, *arguments):
+        fresh = CpuKernel(self.function, self._sums).dispatcher
+        fresh(*arguments)
+        (llvm,) = fresh.inspect_llvm().values()
+        functions = re.findall(r"^define .*?^}", llvm, flags=re.DOTALL | re.MULTILINE)
+        code[self] = [f for f in functions if "cpython" not in f.partition("\n")[0]]  # that one unpacks Python floats
+
+    monkeypatch.setattr(_jit, "_enable_cache", lambda dispatcher: None)
+    monkeypatch.setattr(CpuKernel, "__call__", call)
+    return code
+
+
+def test_float32_kernels_compute_in_float32(cases, compiled):
+    once = {case.operation: case for case in cases}  # a kernel serves all variations
+    for case in once.values():
+        case.run("cpu", case.make(np.float32))
+    assert len(compiled) >= len(once)
+    assert [kernel.__module__ for kernel, llvm in compiled.items() if "double" in "".join(llvm)] == []
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "result"),
+    [
+        (philox_scalar.philox4x32, ["uint64"] * 6, "UniTuple(uint64 x 4)"),
+        (philox_scalar.random_words, ["uint64"] * 4, "UniTuple(uint64 x 4)"),
+        (philox_scalar.uniform32, ["uint64"], "float32"),
+        (philox_scalar.exponential32, ["uint64"], "float32"),
+        (philox_scalar.normal_pair32, ["uint64"] * 2, "UniTuple(float32 x 2)"),
+        (philox_scalar.top_53_bits, ["uint64"] * 2, "uint64"),
+        (philox_scalar.uniform64, ["uint64"] * 2, "float64"),
+        (philox_scalar.exponential64, ["uint64"] * 2, "float64"),
+        (philox_scalar.normal_pair64, ["uint64"] * 4, "UniTuple(float64 x 2)"),
+        (scalar.mul, ["float32"] * 2, "float32"),
+        (scalar.sqrt, ["float32"], "float32"),
+    ],
+)
+def test_scalar_functions_return_their_precision(function, arguments, result):
+    import numba
+
+    _jit.register_scalar_functions()
+    dispatcher = numba.njit(function)
+    dispatcher.compile(tuple(getattr(numba.types, name) for name in arguments))
+    (compiled,) = dispatcher.overloads.values()
+    assert str(compiled.signature.return_type) == result
