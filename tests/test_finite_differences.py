@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from scratchgen.errors import InputError
 from scratchgen.finite_differences import gradcheck, gradcheck_pair, taylor_test
 from scratchgen.finite_differences.coordinates import ALL_COORDINATES, RANDOM_DIRECTIONS
+from scratchgen.nn.parameters import Shape, blocks
+from scratchgen.ops.linear import LinearParams
 
 # A two-layer network, x (7, 4) -> tanh (4) -> logits (3), with targets: Bernoulli loss, mean over the batch.
 N, D, H, K = 7, 4, 4, 3
@@ -643,3 +645,9 @@ def test_pair_that_overwrites_its_input_does_no_harm():
     x = X.copy()
     assert gradcheck_pair(square_in_place, lambda dy, x: 2 * dy * x, {"x": x}).passed
     np.testing.assert_array_equal(x, X)
+
+
+def test_blocks_are_taken_from_a_layout_of_parameters():
+    layout = LinearParams(W=Shape((2, 3)), b=Shape((3,)))
+    report = gradcheck(lambda x: x @ x, np.arange(9.0), 2 * np.arange(9.0), blocks=blocks(layout))
+    assert report.shapes == {"W": (2, 3), "b": (3,)}

@@ -13,11 +13,12 @@ from scratchgen.finite_differences.arguments import Vector
 
 def leaves_of(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield name and value of each leaf of nested tuples, lists and mappings; (slice, shape) is one, None is none."""
+    place = isinstance(tree, tuple | list) and len(tree) == 2 and isinstance(tree[0], slice)
     if isinstance(tree, Mapping):
         children = [(f"{name}.{key}" if name else str(key), child) for key, child in tree.items()]
-    elif hasattr(tree, "_fields"):
+    elif hasattr(tree, "_fields") and not place:
         children = [(f"{name}.{key}" if name else key, getattr(tree, key)) for key in tree._fields]
-    elif isinstance(tree, tuple | list) and not (len(tree) == 2 and isinstance(tree[0], slice)):
+    elif isinstance(tree, tuple | list) and not place:
         children = [(f"{name}[{i}]", child) for i, child in enumerate(tree)]
     else:
         if tree is not None:
