@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from scratchgen.backend import namespace
-from scratchgen.kernels import Operation
+from scratchgen.kernels import Operation, array_math
 from scratchgen.kernels._cuda import block_sum, cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
 from scratchgen.kernels.elementary import sigmoid, softplus
@@ -32,18 +32,17 @@ def _bernoulli_nll_reference(logits: Array, x: Array) -> Array:
     """Return nll (rows of the logits,)."""
     xp = namespace(logits, x)
     by_sample = _by_sample(xp, logits, x)
-    zero = xp.zeros((), dtype=logits.dtype)
-    softplus_logits = xp.maximum(by_sample, zero) + xp.log1p(xp.exp(-xp.abs(by_sample)))
-    return xp.reshape(xp.sum(softplus_logits - x * by_sample, axis=-1), (logits.shape[0],))
+    nll = xp.sum(array_math.softplus(by_sample) - x * by_sample, axis=-1)
+    return xp.reshape(nll, (logits.shape[0],))
 
 
 def _bernoulli_nll_with_grad_reference(logits: Array, x: Array, weight: float) -> tuple[Array, Array]:
     """Return nll (rows,) and ``weight`` times its gradient with respect to the logits."""
     xp = namespace(logits, x)
     by_sample = _by_sample(xp, logits, x)
-    e = xp.exp(-xp.abs(by_sample))
-    sigmoid_logits = xp.where(by_sample < 0, e, xp.ones_like(e)) / (1 + e)
-    dlogits = float(weight) * (sigmoid_logits - x)  # float: a float64 scalar of NumPy would make it float64
+    dlogits = float(weight) * (
+        array_math.sigmoid(by_sample) - x
+    )  # float: a float64 scalar of NumPy would make it float64
     return _bernoulli_nll_reference(logits, x), xp.reshape(dlogits, logits.shape)
 
 

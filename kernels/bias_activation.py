@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from scratchgen.backend import namespace
-from scratchgen.kernels import Operation
+from scratchgen.kernels import Operation, array_math
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
 from scratchgen.kernels.elementary import sigmoid, softplus, tanh
@@ -40,28 +40,22 @@ def _saves_output(activation: str) -> bool:
 # ----------------------------------------------------------------------------------------------------- reference
 
 
-def _sigmoid(xp: Any, a: Array) -> Array:
-    e = xp.exp(-xp.abs(a))
-    return xp.where(a < 0, e, xp.ones_like(e)) / (1 + e)
-
-
 def _forward_reference(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
     """Return (y, saved): the output, and what the backward pass needs. The storage of `z` may be used for them."""
     xp = namespace(z, b)
     a = z + b
-    zero = xp.zeros((), dtype=a.dtype)
     if activation == "linear":
         y = a
     elif activation == "relu":
-        y = xp.maximum(a, zero)
+        y = xp.maximum(a, xp.zeros((), dtype=a.dtype))
     elif activation == "tanh":
         y = xp.tanh(a)
     elif activation == "sigmoid":
-        y = _sigmoid(xp, a)
+        y = array_math.sigmoid(a)
     elif activation == "softplus":
-        y = xp.maximum(a, zero) + xp.log1p(xp.exp(-xp.abs(a)))
+        y = array_math.softplus(a)
     else:
-        y = a * _sigmoid(xp, a)
+        y = a * array_math.sigmoid(a)
     return y, (y if _saves_output(activation) else a)
 
 
@@ -77,9 +71,9 @@ def _backward_reference(dy: Array, saved: Array, db: Array, activation: str) -> 
     elif activation == "sigmoid":
         dz = dy * saved * (1 - saved)
     elif activation == "softplus":
-        dz = dy * _sigmoid(xp, saved)
+        dz = dy * array_math.sigmoid(saved)
     else:
-        s = _sigmoid(xp, saved)
+        s = array_math.sigmoid(saved)
         dz = dy * (s + saved * s * (1 - s))
     db[...] = xp.sum(dz, axis=0)
     return dz
