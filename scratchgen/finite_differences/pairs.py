@@ -71,11 +71,11 @@ def gradcheck_pair(
     generator = np.random.Generator(np.random.Philox(seed))
     y, cache = output(x.copy())
     dy = rebuilt(y, (generator.standard_normal(np.shape(leaf)) for _, leaf in leaves_of(y)))
+    flat_dy = flattened(dy)  # a copy: backward may use up its argument
     gradients = backward(dy, cache)
     gradient_shapes = [np.shape(leaf) for _, leaf in leaves_of(gradients)]
     if gradient_shapes != list(shapes.values()):
         raise InputError(f"backward must return a gradient for each of {shapes}, in that order: got {gradient_shapes}")
-    flat_dy = flattened(dy)
     return gradcheck(
         lambda x: float(flat_dy @ flattened(output(x)[0])),
         x,

@@ -38,7 +38,9 @@ def check_activation(name: str) -> str:
     return name
 
 
-def activation_forward(a: Float[Array, "*shape"], activation: str) -> tuple[Float[Array, "*shape"], ActivationCache]:
+def activation_forward(
+    a: Float[Array, "*batch features"], activation: str
+) -> tuple[Float[Array, "*batch features"], ActivationCache]:
     """Return ``f(a)``.
 
     Gradient
@@ -50,7 +52,7 @@ def activation_forward(a: Float[Array, "*shape"], activation: str) -> tuple[Floa
     return y, ActivationCache(saved, activation)
 
 
-def activation_backward(dy: Float[Array, "*shape"], cache: ActivationCache) -> Float[Array, "*shape"]:
+def activation_backward(dy: Float[Array, "*batch features"], cache: ActivationCache) -> Float[Array, "*batch features"]:
     """Return ``da``."""
     xp = namespace(dy, cache.saved)
     no_bias = xp.empty(dy.shape[1:], dtype=dy.dtype)

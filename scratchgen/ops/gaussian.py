@@ -54,10 +54,9 @@ def reparameterise_backward(
     """Return ``(dmean, dlog_var)``."""
     mean, log_var, noise = cache
     xp = namespace(dz, mean)
-    by_sample = (-1, *mean.shape)
-    dmean = xp.sum(xp.reshape(dz, by_sample), axis=0)
-    dsigma = xp.sum(xp.reshape(dz * noise, by_sample), axis=0)
-    return dmean, 0.5 * xp.exp(0.5 * log_var) * dsigma
+    samples = tuple(range(dz.ndim - mean.ndim))
+    dsigma = xp.sum(dz * noise, axis=samples)
+    return xp.sum(dz, axis=samples), 0.5 * xp.exp(0.5 * log_var) * dsigma
 
 
 def reparameterise_kl_forward(

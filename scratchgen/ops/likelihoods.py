@@ -33,9 +33,9 @@ class BernoulliCache(NamedTuple):
 
 
 class GaussianCache(NamedTuple):
-    """What `gaussian_nll_backward` needs of the forward pass; `residual` is (x - mean) / sigma^2."""
+    """What `gaussian_nll_backward` needs of the forward pass; `standardised` is (x - mean) / sigma."""
 
-    residual: Array
+    standardised: Array
     log_sigma: Array
     shape: tuple[int, int]
 
@@ -63,7 +63,7 @@ def bernoulli_nll_backward(
     """Return ``(dlogits, dx)``."""
     xp = namespace(dnll, cache.logits)
     _, residual = bernoulli_nll_with_grad.on(cache.backend)(cache.logits, cache.x, 1.0)
-    dx = -xp.sum(xp.reshape(dnll[:, None] * cache.logits, (-1, *cache.x.shape)), axis=0)
+    dx = -xp.sum(_by_sample(dnll[:, None] * cache.logits, cache.x.shape), axis=0)
     return dnll[:, None] * residual, dx
 
 
@@ -87,33 +87,35 @@ def gaussian_nll_forward(
 
     Gradient
     --------
-    With r = (x - mean) / sigma^2, so that the quadratic term is sigma^2 r^2 / 2 and changes with log sigma at the rate
-    -sigma^2 r^2:
+    With s = (x - mean) / sigma, the first term is s^2 / 2, and s changes with log sigma at the rate -s:
 
-        dmean_rj = - dnll_r r_rj,   dx_ij = sum over the rows r of example i of dnll_r r_rj,
-        dlog_sigma = sum_r dnll_r (features - sum_j sigma^2 r_rj^2).
+        dmean_rj = - dnll_r s_rj / sigma,   dx_ij = sum over the rows r of example i of dnll_r s_rj / sigma,
+        dlog_sigma = sum_rj dnll_r (1 - s_rj^2).
 
     References
     ----------
     O. Rybkin, K. Daniilidis, S. Levine: "Simple and effective VAE training with calibrated decoders", ICML 2021.
     """
     xp = namespace(mean, x, log_sigma)
-    n_features = x.shape[1]
-    variance = xp.exp(2 * log_sigma)
-    residual = xp.reshape((x - xp.reshape(mean, (-1, *x.shape))) / variance, mean.shape)
-    quadratic = 0.5 * variance * xp.sum(residual * residual, axis=1)  # (rows,)
-    nll = quadratic + n_features * (xp.reshape(log_sigma, (-1,)) + 0.5 * LOG_TWO_PI)
-    return nll, GaussianCache(residual, log_sigma, x.shape)
+    # in units of sigma before the square: (x - mean)^2 / sigma^4 overflows in float32 at sigma = exp(-23)
+    standardised = xp.reshape((x - _by_sample(mean, x.shape)) * xp.exp(-log_sigma), mean.shape)
+    quadratic = 0.5 * xp.sum(standardised * standardised, axis=1)  # (rows,)
+    nll = quadratic + x.shape[1] * (xp.reshape(log_sigma, (-1,)) + 0.5 * LOG_TWO_PI)
+    return nll, GaussianCache(standardised, log_sigma, x.shape)
 
 
 def gaussian_nll_backward(
     dnll: Float[Array, " rows"], cache: GaussianCache
 ) -> tuple[Float[Array, "rows features"], Float[Array, "n features"], Float[Array, "..."]]:
     """Return ``(dmean, dx, dlog_sigma)``."""
-    residual, log_sigma, shape = cache
-    xp = namespace(dnll, residual)
-    weighted = dnll[:, None] * residual  # (rows, features)
-    dx = xp.sum(xp.reshape(weighted, (-1, *shape)), axis=0)
-    variance = xp.exp(2 * log_sigma)
-    dlog_sigma = xp.sum(dnll) * shape[1] - variance * xp.sum(weighted * residual)
+    standardised, log_sigma, shape = cache
+    xp = namespace(dnll, standardised)
+    weighted = dnll[:, None] * (standardised * xp.exp(-log_sigma))  # (rows, features)
+    dx = xp.sum(_by_sample(weighted, shape), axis=0)
+    dlog_sigma = xp.sum(dnll[:, None] * (1 - standardised * standardised))
     return -weighted, dx, xp.reshape(dlog_sigma, log_sigma.shape)
+
+
+def _by_sample(rows: Array, shape: tuple[int, int]) -> Array:
+    """Return (samples * n, features) as (samples, n, features), of no samples where n is 0."""
+    return namespace(rows).reshape(rows, (rows.shape[0] // max(shape[0], 1), *shape))

@@ -1,0 +1,84 @@
+"""The table of models, each in all its variants: a new model, or a new option of one, is one more entry.
+
+The loss is differentiated by all parameters *and* by the data. All parameters are random, biases and log sigma too: at
+its initial zero a wrong power of sigma would not show.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchgen.backend import Backend
+from scratchgen.check.piece import Piece
+from scratchgen.finite_differences import GradcheckReport, gradcheck
+from scratchgen.finite_differences.trees import flattened
+from scratchgen.models.vae import VAE
+from scratchgen.random import Stream
+from scratchgen.schedules import LinearWarmup
+
+_N, _VISIBLE = 3, 5
+
+
+class _Entry(NamedTuple):
+    model: Any  # the class
+    variant: str
+    settings: dict[str, Any]
+    step: int = 0
+
+
+_VAE = {"n_visible": _VISIBLE, "hidden": (5,), "n_latent": 2}
+_GAUSSIAN = _VAE | {"likelihood": "gaussian", "sigma": 0.4}
+
+_MODELS = (
+    _Entry(VAE, "bernoulli", _VAE),
+    _Entry(VAE, "bernoulli L=3", _VAE | {"n_samples": 3}),
+    _Entry(VAE, "beta=4", _VAE | {"beta": 4.0, "activation": "softplus"}),
+    _Entry(VAE, "beta warm-up", _VAE | {"beta": LinearWarmup(10), "activation": "tanh"}, step=3),
+    _Entry(VAE, "deeper encoder", _VAE | {"hidden": (5, 4), "decoder_hidden": (3,), "activation": "swish"}),
+    _Entry(VAE, "deeper decoder", _VAE | {"hidden": (3,), "decoder_hidden": (4, 5), "activation": "sigmoid"}),
+    _Entry(VAE, "no hidden layer", _VAE | {"hidden": ()}),
+    _Entry(VAE, "gaussian", _GAUSSIAN),
+    _Entry(VAE, "gaussian tanh", _GAUSSIAN | {"output_mean": "tanh"}),
+    _Entry(VAE, "gaussian sigmoid", _GAUSSIAN | {"output_mean": "sigmoid"}),
+    _Entry(VAE, "learned sigma", _GAUSSIAN | {"sigma": "learned"}),
+    _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
+)
+
+
+def model_pieces(backend: Backend) -> list[Piece]:
+    """Return the pieces in `scratchgen.models`, on `backend`."""
+    pieces = []
+    for entry in _MODELS:
+        name = f"{entry.model.__name__} {entry.variant}"
+        pieces.append(Piece(name, partial(_check_model, name, entry, backend)))
+    return pieces
+
+
+def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
+    model = entry.model(**entry.settings, seed=0, dtype="float64", backend=backend)
+    model.step = entry.step
+    stream = Stream(1, backend)
+    model.theta[...] = stream.normal(model.theta.size, "float64")
+    x = stream.uniform((_N, _VISIBLE), "float64")
+    noise = model.draw_noise(x, stream)
+
+    gradient, grads = model.empty_grads()
+    model.loss_and_grad(x, noise, out=grads)
+    gradient_x = model.grad_x(x, noise)
+    n_parameters = model.theta.size
+
+    def loss(theta_and_x: np.ndarray) -> float:
+        theta, data = np.split(theta_and_x, [n_parameters])
+        model.theta[...] = backend.asarray(theta)
+        return float(model.evaluate_terms(backend.asarray(data.reshape(x.shape)), noise).loss)
+
+    return gradcheck(
+        loss,
+        flattened((model.theta, x)),
+        flattened((gradient, gradient_x)),
+        blocks={"params": model.params, "x": x},
+        name=name,
+    )

@@ -1,0 +1,128 @@
+"""The table of ops and networks: each with inputs at which its gradient is checked. A new op is one more entry.
+
+Weights are square, so that a transposed one has a shape that fits and must be found by its numbers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from scratchgen.backend import Backend
+from scratchgen.check.piece import Piece
+from scratchgen.finite_differences import GradcheckReport, gradcheck_pair
+from scratchgen.finite_differences.trees import leaves_of, rebuilt
+from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.nn.mlp import mlp_backward_, mlp_forward
+from scratchgen.ops.activations import activation_backward, activation_forward
+from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
+from scratchgen.ops.gaussian import (
+    reparameterise_backward,
+    reparameterise_forward,
+    reparameterise_kl_backward,
+    reparameterise_kl_forward,
+)
+from scratchgen.ops.likelihoods import (
+    bernoulli_nll_and_dlogits,
+    bernoulli_nll_backward,
+    bernoulli_nll_forward,
+    gaussian_nll_backward,
+    gaussian_nll_forward,
+)
+from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.random import Stream
+from scratchgen.typing import Array
+
+_N, _SAMPLES, _FEATURES = 3, 2, 4
+
+
+def op_pieces(backend: Backend) -> list[Piece]:
+    """Return the pieces in `scratchgen.ops` and `scratchgen.nn`, their kernels those of `backend`."""
+    stream = Stream(0, "numpy")
+
+    def normal(*shape: int) -> Array:
+        return stream.normal(shape, "float64")
+
+    def pair(name: str, forward: Any, backward: Any, inputs: dict[str, Any], **fixed: Any) -> Piece:
+        return Piece(name, partial(_check_pair, name, forward, backward, inputs, fixed, backend))
+
+    x, unit_x = normal(_N, _FEATURES), stream.uniform((_N, _FEATURES), "float64")
+    params = LinearParams(normal(_FEATURES, _FEATURES), normal(_FEATURES))
+    affine = {"x": x, "params": params}
+    network = {"x": x, "layers": (params, LinearParams(normal(_FEATURES, _FEATURES), normal(_FEATURES)))}
+    off_zero = {"a": x + np.copysign(0.1, x)}  # where ReLU has its kink
+    rows, log_sigma = normal(_SAMPLES * _N, _FEATURES), normal(1)
+    q = {"mean": normal(_N, _FEATURES), "log_var": normal(_N, _FEATURES)}
+    noise, noises = normal(_N, _FEATURES), normal(_SAMPLES, _N, _FEATURES)
+    several = f"L={_SAMPLES}"
+
+    nll = (bernoulli_nll_forward, bernoulli_nll_backward)
+    squares = (gaussian_nll_forward, gaussian_nll_backward)
+    sample = (reparameterise_forward, reparameterise_backward)
+    return [
+        pair("linear", linear_forward, linear_backward, affine),
+        *(pair(f"dense {f}", dense_forward, dense_backward_, affine, activation=f) for f in ACTIVATIONS),
+        *(
+            pair(f"activation {f}", activation_forward, activation_backward, off_zero, activation=f)
+            for f in ACTIVATIONS
+        ),
+        pair("mlp", mlp_forward, mlp_backward_, network, activations=("tanh", "swish")),
+        pair("bernoulli_nll", *nll, {"logits": x, "x": unit_x}),
+        pair(f"bernoulli_nll {several}", *nll, {"logits": rows, "x": unit_x}),
+        pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),
+        pair("gaussian_nll", *squares, {"mean": rows[:_N], "x": x, "log_sigma": log_sigma}),
+        pair(f"gaussian_nll {several}", *squares, {"mean": rows, "x": x, "log_sigma": log_sigma}),
+        pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
+        pair("reparameterise", *sample, q, noise=noise),
+        pair(f"reparameterise {several}", *sample, q, noise=noises),
+        pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
+        pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
+    ]
+
+
+def _check_pair(
+    name: str, forward: Any, backward: Any, inputs: dict[str, Any], fixed: dict[str, Any], backend: Backend
+) -> GradcheckReport:
+    forward, backward = (_with_backend(function, backend) for function in (forward, backward))
+    fixed = {key: backend.asarray(x) if isinstance(x, np.ndarray) else x for key, x in fixed.items()}
+    return gradcheck_pair(
+        lambda **point: forward(**_moved(point, backend), **fixed),
+        lambda dy, cache: backward(_moved(dy, backend), cache),
+        inputs,
+        name=name,
+    )
+
+
+def _with_backend(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
+    takes_backend = "backend" in inspect.signature(function).parameters
+    return partial(function, backend=backend) if takes_backend else function
+
+
+def _moved(tree: Any, backend: Backend) -> Any:
+    """Return `tree` with a copy of each array on `backend`: some functions use up what they are given."""
+    return rebuilt(tree, (backend.xp.array(leaf) for _, leaf in leaves_of(tree)))
+
+
+# The two fused pieces whose backward takes one weight for all rows: here it is the gradient with respect to their sum.
+
+
+def _fused_nll_forward(logits: Array, x: Array, backend: Backend) -> tuple[Array, tuple[Array, Array]]:
+    return bernoulli_nll_and_dlogits(logits, x, 1.0, backend)[0].sum(), (logits, x)
+
+
+def _fused_nll_backward(weight: Array, cache: tuple[Array, Array], backend: Backend) -> Array:
+    return bernoulli_nll_and_dlogits(*cache, float(weight), backend)[1]
+
+
+def _fused_latent_forward(mean: Array, log_var: Array, noise: Array, backend: Backend) -> tuple[Any, Any]:
+    z, kl, cache = reparameterise_kl_forward(mean, log_var, noise, backend)
+    return (z, kl.sum()), cache
+
+
+def _fused_latent_backward(dy: tuple[Array, Array], cache: Any, backend: Backend) -> tuple[Array, Array]:
+    dz, kl_weight = dy
+    return reparameterise_kl_backward(dz, float(kl_weight), cache, backend)

@@ -1,0 +1,238 @@
+"""The table rejects wrong gradients: each test puts a mistake into a real piece and sees it fail where it is wrong.
+
+A mistake is a function of the right one, and takes its place in every module that uses it.
+"""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pkgutil import iter_modules
+
+import numpy as np
+import pytest
+
+from scratchgen import check, ops
+from scratchgen.backend import get_backend
+from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.nn.mlp import mlp_backward_
+from scratchgen.ops.activations import activation_backward
+from scratchgen.ops.divergences import kl_standard_normal_backward
+from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
+from scratchgen.ops.likelihoods import bernoulli_nll_and_dlogits, bernoulli_nll_backward, gaussian_nll_backward
+from scratchgen.ops.linear import (
+    dense_backward_,
+    dense_backward_params_,
+    linear_backward,
+    linear_backward_params,
+)
+
+# a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
+BACKWARDS = {
+    linear_backward: (3, "linear"),
+    linear_backward_params: (2, "linear"),
+    dense_backward_: (3, "dense *"),
+    dense_backward_params_: (2, "VAE bernoulli"),
+    activation_backward: (1, "activation *"),
+    bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
+    gaussian_nll_backward: (3, "gaussian_nll*"),
+    kl_standard_normal_backward: (2, "kl_standard_normal"),
+    reparameterise_backward: (2, "reparameterise L=2"),
+    reparameterise_kl_backward: (2, "reparameterise_kl*"),
+}
+ONE_ARRAY = [pytest.param(f, k, id=f"{f.__name__} {k}") for f, (n, _) in BACKWARDS.items() for k in range(n)]
+
+
+@pytest.fixture
+def make_wrong(monkeypatch):
+    def make_wrong(function, mistake):
+        wrong = mistake(function)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("scratchgen.") and vars(module).get(function.__name__) is function:
+                monkeypatch.setattr(module, function.__name__, wrong)
+
+    return make_wrong
+
+
+def reports(pattern):
+    """Check the pieces whose names match a pattern."""
+    found = [piece.check() for piece in check.pieces(get_backend("cpu")) if fnmatchcase(piece.name, pattern)]
+    assert found
+    return found
+
+
+def wrong_blocks(report):
+    return {block for block, error in report.errors_by_block.items() if error > report.tolerance}
+
+
+def arrays(tree):
+    return [array for child in tree for array in arrays(child)] if isinstance(tree, tuple) else [tree]
+
+
+def scaled(factor, k=0):
+    """Return the mistake of multiplying array number `k` of a result."""
+
+    def mistake(function):
+        def wrong(*args, **kwargs):
+            result = function(*args, **kwargs)
+            arrays(result)[k][...] *= factor
+            return result
+
+        return wrong
+
+    return mistake
+
+
+# ---- every array that a backward pass of an op returns ----
+
+
+@pytest.mark.parametrize("factor", [1.001, -1.0], ids=["0.1 % off", "wrong sign"])
+@pytest.mark.parametrize(("function", "k"), ONE_ARRAY)
+def test_wrong_array_is_rejected_by_every_piece_that_uses_it(function, k, factor, make_wrong):
+    make_wrong(function, scaled(factor, k))
+    for report in reports(BACKWARDS[function][1]):
+        assert not report.passed
+        assert len(wrong_blocks(report)) == 1
+        # with the wrong derivative a and the right one n: abs(a - n) / max(abs(a), abs(n))
+        assert report.worst_relative_error == pytest.approx(abs(factor - 1) / abs(factor), rel=1e-4)
+        assert report.order == pytest.approx(1, abs=0.05)
+
+
+def test_every_public_backward_pass_is_made_wrong():
+    modules = [import_module(f"{ops.__name__}.{module.name}") for module in iter_modules(ops.__path__)]
+    backwards = {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if "_backward" in name and name[0] != "_" and value.__module__ == module.__name__
+    }
+    assert backwards == set(BACKWARDS)
+
+
+def test_run_reports_a_wrong_gradient_as_failed_and_says_where(make_wrong):
+    make_wrong(linear_backward, scaled(1.001))
+    report = next(check.run("linear"))
+    assert not report.passed
+    assert report.order == "1.00"
+    assert report.worst_relative_error == pytest.approx(1e-3, rel=2e-3)
+    assert report.detail.startswith("linear FAILED: relative error 1.0e-03 in x[")
+    assert "ratio 1.001" in report.detail
+
+
+# ---- transposed weights ----
+
+
+def with_transposed_weights(function):
+    return lambda dy, cache, *rest, **named: function(dy, cache._replace(W=cache.W.T), *rest, **named)
+
+
+def with_transposed_gradient(function):
+    def wrong(*args, **named):
+        dparams = function(*args, **named)
+        return dparams._replace(W=dparams.W.T)
+
+    return wrong
+
+
+def test_transposed_weight_is_rejected(make_wrong):
+    make_wrong(linear_backward, with_transposed_weights)
+    make_wrong(dense_backward_, with_transposed_weights)
+    for report in reports("linear"):
+        assert wrong_blocks(report) == {"x"}
+    for report in reports("dense *"):
+        assert wrong_blocks(report) == {"x"}
+    for report in reports("mlp"):
+        assert wrong_blocks(report) == {"x", "layers[0].W", "layers[0].b"}
+
+
+def test_transposed_gradient_of_a_weight_is_rejected(make_wrong):
+    make_wrong(linear_backward_params, with_transposed_gradient)
+    for report in reports("linear"):
+        assert wrong_blocks(report) == {"params.W"}
+
+
+# ---- a missing 1/n, a sum for a mean ----
+
+ENCODER = {"params.encoder[0].W", "params.encoder[0].b", "x"}
+HEADS = {"params.mean.W", "params.mean.b", "params.log_var.W", "params.log_var.b"}
+DECODER = {"params.decoder[0].W", "params.decoder[0].b", "params.decoder[1].W", "params.decoder[1].b"}
+
+
+def test_kl_without_one_over_n_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda dz, kl_weight, cache, backend: function(dz, len(cache.mean) * kl_weight, cache, backend)
+
+    make_wrong(reparameterise_kl_backward, mistake)
+    for report in reports("VAE gaussian"):
+        assert wrong_blocks(report) == ENCODER | HEADS
+
+
+def test_reconstruction_without_one_over_n_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda output, x, weight, backend: function(output, x, 1.0, backend)
+
+    make_wrong(bernoulli_nll_and_dlogits, mistake)
+    for report in reports("VAE bernoulli"):
+        assert wrong_blocks(report) == ENCODER | HEADS | DECODER
+
+
+def test_sum_over_samples_for_their_mean_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda output, x, weight, backend: function(output, x, 1.0 / len(x), backend)
+
+    make_wrong(bernoulli_nll_and_dlogits, mistake)
+    one_sample, three_samples = *reports("VAE bernoulli"), *reports("VAE bernoulli L=3")
+    assert one_sample.passed  # its sum is its mean
+    assert wrong_blocks(three_samples) == ENCODER | HEADS | DECODER
+
+
+def test_bias_gradient_that_is_a_mean_over_the_batch_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(dy, *rest, **named):
+            dparams = function(dy, *rest, **named)
+            return dparams._replace(b=dparams.b / len(dy))
+
+        return wrong
+
+    make_wrong(linear_backward_params, mistake)
+    for report in reports("linear"):
+        assert wrong_blocks(report) == {"params.b"}
+
+
+# ---- terms of the model ----
+
+
+def test_beta_that_stays_that_of_the_first_step_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda dz, kl_weight, cache, backend: function(dz, 0.0, cache, backend)
+
+    make_wrong(reparameterise_kl_backward, mistake)
+    for report in reports("VAE beta warm-up"):
+        assert wrong_blocks(report) == ENCODER | HEADS
+
+
+@pytest.mark.parametrize("likelihood", [BernoulliLikelihood, GaussianLikelihood])
+def test_data_gradient_without_the_decoders_part_is_rejected(likelihood, monkeypatch):
+    monkeypatch.setattr(likelihood, "grad_x", lambda self, output, x: np.zeros_like(x))
+    for report in reports("VAE bernoulli" if likelihood is BernoulliLikelihood else "VAE learned sigma"):
+        assert wrong_blocks(report) == {"x"}
+
+
+def test_forgotten_gradient_of_sigma_is_rejected(make_wrong):
+    make_wrong(gaussian_nll_backward, scaled(0.0, 2))
+    for report in reports("VAE learned sigma"):
+        assert wrong_blocks(report) == {"params.log_sigma"}
+
+
+def test_gradients_in_the_wrong_order_are_rejected(make_wrong):
+    def mistake(function):
+        def wrong(*args, **named):
+            dx, dlayers = function(*args, **named)
+            return dx, dlayers[::-1]
+
+        return wrong
+
+    make_wrong(mlp_backward_, mistake)
+    for report in reports("mlp"):
+        assert {"layers[0].W", "layers[1].W"} <= wrong_blocks(report)

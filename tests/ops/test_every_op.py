@@ -1,0 +1,202 @@
+"""What holds for every op, whatever it computes; a new op is one more entry of `table`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NamedTuple
+
+import array_api_strict
+import numpy as np
+import pytest
+
+from scratchgen import ops
+from scratchgen.backend import get_backend
+from scratchgen.ops.activations import activation_backward, activation_forward
+from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
+from scratchgen.ops.gaussian import (
+    reparameterise_backward,
+    reparameterise_forward,
+    reparameterise_kl_backward,
+    reparameterise_kl_forward,
+)
+from scratchgen.ops.likelihoods import (
+    bernoulli_nll_and_dlogits,
+    bernoulli_nll_backward,
+    bernoulli_nll_forward,
+    gaussian_nll_backward,
+    gaussian_nll_forward,
+)
+from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
+SIZES = {"D": 5, "K": 3, "L": 2, "1": 1}
+N = 7  # no other size: an axis of this length is the batch
+
+
+class Op(NamedTuple):
+    forward: Callable[..., tuple[Any, Any]]  # of the inputs by name: (y, cache)
+    backward: Callable[..., Any]  # of dy and the cache: the gradients of the leading inputs
+    inputs: dict[str, str]  # name -> axes
+
+
+def table(backend):
+    """Return the ops by name, their kernels those of `backend`."""
+
+    def dense(x, W, b, activation):
+        return dense_forward(LinearParams(W, b), x, activation, backend)
+
+    def nll(logits, unit_x):
+        return bernoulli_nll_forward(logits, unit_x, backend)
+
+    def fused_nll(logits, unit_x):
+        return bernoulli_nll_and_dlogits(logits, unit_x, 0.7, backend), None
+
+    def fused_latent(mean, log_var, noise):
+        z, kl, cache = reparameterise_kl_forward(mean, log_var, noise, backend)
+        return (z, kl), cache
+
+    def fused_latent_backward(dy, cache):
+        return reparameterise_kl_backward(dy[0], 0.7, cache, backend)
+
+    affine = {"x": "N D", "W": "D K", "b": "K"}
+    sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
+    bernoulli = {"logits": "N D", "unit_x": "N D"}
+    return {
+        "linear": Op(lambda x, W, b: linear_forward(LinearParams(W, b), x), linear_backward, affine),
+        **{
+            f"dense {f}": Op(partial(dense, activation=f), partial(dense_backward_, backend=backend), affine)
+            for f in ACTIVATIONS
+        },
+        **{
+            f"activation {f}": Op(partial(activation_forward, activation=f), activation_backward, {"a": "N D"})
+            for f in ACTIVATIONS
+        },
+        "bernoulli_nll": Op(nll, bernoulli_nll_backward, bernoulli),
+        "bernoulli_nll fused": Op(fused_nll, lambda dy, cache: (), bernoulli),
+        "gaussian_nll": Op(gaussian_nll_forward, gaussian_nll_backward, {"mean": "N D", "x": "N D", "log_sigma": "1"}),
+        "kl_standard_normal": Op(
+            kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}
+        ),
+        "reparameterise": Op(reparameterise_forward, reparameterise_backward, sample),
+        "reparameterise L": Op(reparameterise_forward, reparameterise_backward, samples),
+        "reparameterise_kl": Op(fused_latent, fused_latent_backward, sample),
+        "reparameterise_kl L": Op(fused_latent, fused_latent_backward, samples),
+    }
+
+
+NAMES = list(table(get_backend("numpy")))
+
+
+@pytest.fixture(params=NAMES)
+def op(request, backend):
+    return table(backend)[request.param]
+
+
+@pytest.fixture(params=NAMES)
+def reference(request):
+    return table(get_backend("numpy"))[request.param]
+
+
+def draw_inputs(op, n=N, dtype="float64"):
+    generator = np.random.Generator(np.random.PCG64(0))
+    inputs = {}
+    for name, axes in op.inputs.items():
+        shape = tuple((SIZES | {"N": n})[axis] for axis in axes.split())
+        draw = generator.uniform if name.startswith("unit") else generator.normal
+        inputs[name] = draw(size=shape).astype(dtype)
+    return inputs
+
+
+def evaluate(op, inputs):
+    """Return the outputs and the gradients of half the sum of their squares, which treats every row alike."""
+    y, cache = op.forward(**inputs)
+    dy = tuple(1.0 * part for part in y) if isinstance(y, tuple) else 1.0 * y
+    return leaves(y), leaves(op.backward(dy, cache))
+
+
+def leaves(tree):
+    return [leaf for child in tree for leaf in leaves(child)] if isinstance(tree, tuple) else [tree]
+
+
+def assert_all_close(found, expected, rtol):
+    for results, right_results in zip(found, expected, strict=True):
+        for result, right in zip(results, right_results, strict=True):
+            scale = np.max(np.abs(right), initial=0.0)
+            np.testing.assert_allclose(result, right, rtol=rtol, atol=rtol * scale)
+
+
+def test_array_api_strict_gives_numpys_numbers(reference):
+    inputs = draw_inputs(reference)
+    strict = evaluate(reference, {name: array_api_strict.asarray(x) for name, x in inputs.items()})
+    assert all(type(leaf).__module__.startswith("array_api_strict") for part in strict for leaf in part)
+    assert_all_close([[np.asarray(x) for x in part] for part in strict], evaluate(reference, inputs), 1e-14)
+
+
+def test_inputs_are_left_unchanged(op):
+    inputs = draw_inputs(op)
+    before = {name: x.copy() for name, x in inputs.items()}
+    evaluate(op, inputs)
+    for name, x in inputs.items():
+        np.testing.assert_array_equal(x, before[name])
+
+
+def test_strided_and_transposed_inputs_give_the_same_numbers(op):
+    inputs = draw_inputs(op)
+    strided = {}
+    for name, x in inputs.items():
+        wide = np.full([2 * size for size in x.shape[::-1]], np.nan)
+        strided[name] = wide[tuple(slice(None, None, 2) for _ in x.shape)].T
+        strided[name][...] = x
+    assert_all_close(evaluate(op, strided), evaluate(op, inputs), 1e-14)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_batch_of_none_or_one_gives_the_right_shapes(op, n):
+    inputs = draw_inputs(op, n)
+    outputs, gradients = evaluate(op, inputs)
+    assert all(n in y.shape for y in outputs)
+    for gradient, x in zip(gradients, inputs.values(), strict=False):
+        assert gradient.shape == x.shape
+        assert gradient.dtype == x.dtype
+        if n == 0:
+            assert not gradient.any()  # of parameters: a sum over no examples
+
+
+def test_batched_equals_one_by_one(op):
+    inputs = draw_inputs(op)
+    alone = [
+        evaluate(op, {k: x if N not in x.shape else np.take(x, [i], x.shape.index(N)) for k, x in inputs.items()})
+        for i in range(N)
+    ]
+    batched = evaluate(op, inputs)
+    for part in (0, 1):
+        for k, result in enumerate(batched[part]):
+            rows = [evaluated[part][k] for evaluated in alone]
+            whole = np.concatenate(rows, axis=result.shape.index(N)) if N in result.shape else sum(rows)
+            np.testing.assert_allclose(result, whole, rtol=1e-12, atol=1e-13)
+
+
+def test_float32_stays_float32_and_agrees_with_float64(op):
+    single = evaluate(op, draw_inputs(op, dtype="float32"))
+    assert all(leaf.dtype == np.float32 for part in single for leaf in part)
+    assert_all_close(single, evaluate(op, draw_inputs(op)), 2e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_kernels_give_the_numbers_of_the_reference(name):
+    compiled, plain = (table(get_backend(backend))[name] for backend in ("cpu", "numpy"))
+    assert_all_close(evaluate(compiled, draw_inputs(plain)), evaluate(plain, draw_inputs(plain)), 1e-14)
+
+
+def test_every_public_op_is_in_the_table():
+    modules = [import_module(f"{ops.__name__}.{module.name}") for module in iter_modules(ops.__path__)]
+    forwards = {
+        name.removesuffix("_forward")
+        for module in modules
+        for name, value in vars(module).items()
+        if name.endswith("_forward") and value.__module__ == module.__name__
+    }
+    assert {name.split()[0] for name in NAMES} == forwards
