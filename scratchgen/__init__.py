@@ -31,6 +31,7 @@ _EXPORTS = {
     "BackendError": "errors",
     "FileFormatError": "errors",
     "InputError": "errors",
+    "ReproducibilityWarning": "errors",
     "ScratchgenError": "errors",
     "TrainingError": "errors",
 }

@@ -52,7 +52,7 @@ class Backend:
         """Return `x` as a C-contiguous array of this backend, copied to or from the device where that is needed."""
         if self.xp is np and not isinstance(x, np.ndarray):
             x = to_numpy(x)
-        return self.xp.ascontiguousarray(x, dtype=dtype)
+        return self.xp.asarray(x, dtype=dtype, order="C")
 
 
 def simulating_cuda() -> bool:
@@ -60,13 +60,13 @@ def simulating_cuda() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 
-@cache
-def get_backend(name: str) -> Backend:
+def get_backend(name: str | Backend) -> Backend:
     """Return the backend called `name`.
 
     Parameters
     ----------
-    name : {"numpy", "cpu", "cuda"}
+    name : {"numpy", "cpu", "cuda"} or Backend
+        A backend is returned as it is.
 
     Raises
     ------
@@ -74,13 +74,20 @@ def get_backend(name: str) -> Backend:
         The name is unknown, or ``cuda`` cannot work here: the message says what is missing and how to install it.
         There is no silent fall-back.
     """
+    if isinstance(name, Backend):
+        return name
+    if name not in BACKEND_NAMES:
+        raise BackendError(f"unknown backend {name!r}: choose one of {', '.join(BACKEND_NAMES)}")
+    return _named_backend(name)
+
+
+@cache
+def _named_backend(name: str) -> Backend:
     if name == "numpy":
         return Backend("numpy", np, "reference")
     if name == "cpu":
         return Backend("cpu", np, "cpu")
-    if name == "cuda":
-        return Backend("cuda", _cuda_namespace(), "cuda")
-    raise BackendError(f"unknown backend {name!r}: choose one of {', '.join(BACKEND_NAMES)}")
+    return Backend("cuda", _cuda_namespace(), "cuda")
 
 
 def _cuda_namespace() -> Any:
@@ -117,12 +124,14 @@ def resolve_backend(name: str) -> Backend:
 def namespace(*arrays: Array) -> Any:
     """Return the array library of `arrays` (NumPy, CuPy or any array-API library).
 
+    Python's numbers and None belong to any library; NumPy's where there is nothing else.
+
     Raises
     ------
     BackendError
         The arrays belong to different libraries: nothing is moved implicitly.
     """
-    found = {_namespace_of(x) for x in arrays if x is not None}
+    found = {_namespace_of(x) for x in arrays if x is not None and not isinstance(x, float | int)}
     if len(found) > 1:
         names = ", ".join(sorted(xp.__name__ for xp in found))
         raise BackendError(f"arrays of different libraries were mixed ({names}): move one with backend.asarray(x)")
@@ -130,7 +139,7 @@ def namespace(*arrays: Array) -> Any:
 
 
 def _namespace_of(x: Array) -> Any:
-    if isinstance(x, np.ndarray | np.generic | float | int):
+    if isinstance(x, np.ndarray | np.generic):
         return np
     cupy = sys.modules.get("cupy")
     if cupy is not None and isinstance(x, cupy.ndarray):

@@ -16,9 +16,11 @@ from scratchgen.backend import Backend, to_numpy
 from scratchgen.errors import FileFormatError, InputError
 from scratchgen.models import MODELS
 from scratchgen.models.model import Model, State
+from scratchgen.specification import from_specification, to_specification
 
 _FORMAT = "scratchgen model"
 _VERSION = 1
+_KEY = "scratchgen"  # of the JSON text among the file's metadata
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -33,15 +35,15 @@ def save(model: Model, path: str | Path) -> None:
     from safetensors.numpy import save as to_bytes
 
     state = model.state()
-    header = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "model": type(model).__name__,
-        "settings": model.specified_settings(),
-        "values": state.values,
-    }
     arrays = {name: to_numpy(array) for name, array in state.arrays.items()}
-    _write_atomically(Path(path), to_bytes(arrays, metadata={"scratchgen": json.dumps(header)}))
+    metadata = {_KEY: json.dumps(_describe(model, state))}
+    _write_atomically(_check_destination(path), to_bytes(arrays, metadata))
+
+
+def check_can_save(model: Model, path: str | Path) -> None:
+    """Raise what `save` would raise, as far as that can be seen without writing."""
+    _describe(model, model.state())
+    _check_destination(path)
 
 
 def load(path: str | Path, backend: str | Backend = "cpu") -> Any:
@@ -51,23 +53,36 @@ def load(path: str | Path, backend: str | Backend = "cpu") -> Any:
     ------
     FileFormatError
         The file is missing, truncated, or not a weights file of this version of scratchgen; it is left alone.
+    BackendError
+        The backend is unknown or does not work here.
     """
     path = Path(path)
     header, arrays = _read(path)
+    name = header.get("model")
     if header.get("format") != _FORMAT or header.get("version") != _VERSION:
         raise FileFormatError(
             f"{path} is {header.get('format')!r} version {header.get('version')!r}; "
             f"this is {_FORMAT!r} version {_VERSION}: load it with the release that wrote it"
         )
-    if header.get("model") not in MODELS:
-        raise FileFormatError(f"{path} holds a model {header.get('model')!r}, which this release does not know")
-    cls = getattr(import_module(MODELS[header["model"]]), header["model"])
+    if not isinstance(name, str) or name not in MODELS:
+        raise FileFormatError(f"{path} holds a model {name!r}, which this release does not know")
+    cls = getattr(import_module(MODELS[name]), name)
     try:
-        model = cls.from_specified_settings(header["settings"], backend)
-        model.restore(State(arrays, header["values"]))
-    except (FileFormatError, InputError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} does not describe a {header['model']}: {error}") from error
+        model = cls(**from_specification(header["settings"]), backend=backend)
+        model.restore(State(arrays, from_specification(header["values"])))
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
+        raise FileFormatError(f"{path} does not describe a {name}: {error}") from error
     return model
+
+
+def _describe(model: Model, state: State) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "model": type(model).__name__,
+        "settings": to_specification(model.settings),
+        "values": to_specification(state.values),
+    }
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -77,15 +92,34 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise FileFormatError(f"{path} does not exist or is not a file")
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            text = (file.metadata() or {}).get(_KEY)
+            names = file.keys() if text is not None else []
+            arrays = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise FileFormatError(f"{path} cannot be read as a weights file ({error}): it may be truncated") from error
+    except (TypeError, AttributeError) as error:  # how safetensors says that NumPy lacks a type, such as bfloat16
+        raise FileFormatError(f"{path} holds arrays of a type that scratchgen does not write: {error}") from error
+    if text is None:
+        raise FileFormatError(f"{path} is a safetensors file, but not one of scratchgen's")
     try:
-        header = json.loads(metadata["scratchgen"])
-    except (KeyError, ValueError) as error:
-        raise FileFormatError(f"{path} is a safetensors file, but not one of scratchgen's") from error
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path} has a damaged description of its model: {error}") from error
+    if not isinstance(header, dict):
+        raise FileFormatError(f"{path} has a description that is no JSON object, but {type(header).__name__}")
     return header, arrays
+
+
+def _check_destination(path: str | Path) -> Path:
+    """Return where `path` leads, through links: a link itself would be replaced by the file."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise InputError(f"cannot write {path}: it is a folder or a device; give the name of a file")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {target.parent}; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: the folder {target.parent} is not yours to write to")
+    return target
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

@@ -19,3 +19,7 @@ class BackendError(ScratchgenError, RuntimeError):
 
 class TrainingError(ScratchgenError):
     """Training stopped because a term of the loss became NaN or infinite."""
+
+
+class ReproducibilityWarning(UserWarning):
+    """Training continues where its results may differ in the last bits from those of the machine that began it."""

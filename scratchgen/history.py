@@ -6,6 +6,8 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from scratchgen.errors import InputError
+
 
 class History:
     """Named columns of equal length; ``history.loss`` is ``history.columns["loss"]``.
@@ -19,7 +21,9 @@ class History:
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
         self.columns: dict[str, list[float]] = {name: list(values) for name, values in (columns or {}).items()}
         if len({len(values) for values in self.columns.values()}) > 1:
-            raise ValueError("the columns of a history differ in length")
+            raise InputError("the columns of a history differ in length")
+        if not all(isinstance(value, float | int) for values in self.columns.values() for value in values):
+            raise InputError("the columns of a history hold something else than numbers")
 
     def __getattr__(self, name: str) -> list[float]:
         try:
@@ -42,8 +46,17 @@ class History:
                 column.append(row.get(name, float("nan")))
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the columns to a CSV file with a header."""
-        with Path(path).open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.columns)
-            writer.writerows(zip(*self.columns.values(), strict=True))
+        """Write the columns to a CSV file with a header.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        try:
+            with Path(path).open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(self.columns)
+                writer.writerows(zip(*self.columns.values(), strict=True))
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error

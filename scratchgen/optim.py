@@ -5,7 +5,6 @@ An optimiser is a description (frozen, comparable); what it accumulates is an `O
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from scratchgen.kernels.sgd import sgd_
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.specification import specified
 from scratchgen.typing import Array
+from scratchgen.validation import is_finite_number
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Adam:
         check_schedule("learning_rate", self.learning_rate)
         _check_decay("beta1", self.beta1)
         _check_decay("beta2", self.beta2)
-        if not 0 < self.epsilon < math.inf:
+        if not (is_finite_number(self.epsilon) and self.epsilon > 0):
             raise InputError(f"epsilon must be a finite number > 0, got {self.epsilon!r}")
 
     def start(self, theta: Array, xp: Any) -> OptimizerState:
@@ -101,6 +101,13 @@ class SGD:
 Optimizer = Adam | SGD
 
 
+def check_optimizer(optimizer: Any) -> Optimizer:
+    """Return `optimizer` if it is one."""
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"optimizer must be Adam(...) or SGD(...), got {optimizer!r}")
+    return optimizer
+
+
 def _check_decay(name: str, value: float) -> None:
-    if not isinstance(value, int | float) or not 0 <= value < 1:
+    if not (is_finite_number(value) and 0 <= value < 1):
         raise InputError(f"{name} must be in [0, 1), got {value!r}")

@@ -12,20 +12,22 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: "Parallel random numbers: as
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from scratchgen.backend import Backend, get_backend, to_numpy
-from scratchgen.errors import InputError
+from scratchgen.backend import Backend, get_backend, namespace, to_numpy
+from scratchgen.errors import BackendError, InputError
 from scratchgen.kernels.bernoulli import fill_bernoulli
 from scratchgen.kernels.philox import fill_normal, fill_uniform, fill_words
 from scratchgen.kernels.philox_scalar import MASK, SHIFT_32, philox4x32
 from scratchgen.typing import Array
+from scratchgen.validation import check_count, check_dtype, is_finite_number, is_integer
 
 _CHILD_MARK = np.uint64(0xFFFFFFFF)  # the fourth counter word of no draw: those stay below 2^28
-_FLOAT_TYPES = ("float32", "float64")
+_N_DRAWS = 2**60
 
 Shape = int | Sequence[int]
 
@@ -48,12 +50,11 @@ class Stream:
     """
 
     def __init__(self, seed: int, backend: str | Backend = "cpu") -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
-            raise InputError(f"seed must be an integer in [0, 2**64), got {seed!r}")
-        self._start(backend, (np.uint64(seed) & MASK, np.uint64(seed) >> SHIFT_32), 0)
+        word = np.uint64(_check_below("seed", seed, 2**64))
+        self._start(backend, (word & MASK, word >> SHIFT_32), 0)
 
     def _start(self, backend: str | Backend, key: tuple[np.uint64, np.uint64], draw: int) -> None:
-        self.backend = get_backend(backend) if isinstance(backend, str) else backend
+        self.backend = get_backend(backend)
         self.key = key
         self._draw = self.backend.xp.full(1, draw, dtype=np.uint64)  # on the device, where the kernels read it
 
@@ -74,15 +75,16 @@ class Stream:
     @classmethod
     def from_state(cls, state: Sequence[int], backend: str | Backend = "cpu") -> Stream:
         """Return the stream whose `state` was taken: its next draw is the one that would have come."""
+        if not isinstance(state, list | tuple) or len(state) != 3:
+            raise InputError(f"the state of a stream is two key words and a draw, got {state!r}")
+        low, high = (np.uint64(_check_below("a key word", word, 2**32)) for word in state[:2])
         stream = cls.__new__(cls)
-        stream._start(backend, (np.uint64(state[0]), np.uint64(state[1])), state[2])
+        stream._start(backend, (low, high), _check_below("the draw", state[2], _N_DRAWS))
         return stream
 
     def child(self, index: int) -> Stream:
         """Return the independent stream number `index` of this one, the same whatever this one has drawn."""
-        if not 0 <= index < 2**64:
-            raise InputError(f"index of a child must be in [0, 2**64), got {index!r}")
-        i = np.uint64(index)
+        i = np.uint64(_check_below("the index of a child", index, 2**64))
         key = philox4x32(i & MASK, i >> SHIFT_32, np.uint64(0), _CHILD_MARK, *self.key)[:2]
         return self.from_state([*key, 0], self.backend)
 
@@ -98,29 +100,26 @@ class Stream:
 
     def uniform(self, shape: Shape, dtype: Any = "float32") -> Array:
         """Draw uniforms in [0, 1): multiples of 2^-24 in float32, of 2^-53 in float64."""
-        return self._fill(fill_uniform, shape, _float_type(dtype))
+        return self._fill(fill_uniform, shape, check_dtype(dtype))
 
     def normal(self, shape: Shape, dtype: Any = "float32") -> Array:
         """Draw standard normals by the Box-Muller transform."""
-        return self._fill(fill_normal, shape, _float_type(dtype))
+        return self._fill(fill_normal, shape, check_dtype(dtype))
 
     def bernoulli(self, p: Array | float, shape: Shape | None = None, dtype: Any = None) -> Array:
-        """Draw ones with probability `p` and zeros otherwise.
+        """Draw ones with probability `p` and zeros otherwise: u < p for a float32 uniform u.
 
         Parameters
         ----------
         p : array or float
-            Probabilities. For an array the draws have its shape and, unless `dtype` is given, its type.
+            Probabilities, a float32 or float64 array whose shape and, unless `dtype` is given, whose type the draws
+            have. Values outside [0, 1] act like the nearer end, and NaN like 0: they are not searched for.
         shape : int or tuple of int, optional
             The shape of the draws where `p` is one number.
         """
-        xp = self.backend.xp
-        if shape is not None:
-            p = xp.full(_shape(shape), p, dtype=_float_type(dtype or "float32"))
-        elif isinstance(p, float | int):
-            raise InputError("bernoulli(p) of one probability needs a shape: bernoulli(0.5, shape=(3, 4))")
-        out = xp.empty(p.shape, dtype=p.dtype if dtype is None else _float_type(dtype))
-        fill_bernoulli.on(self.backend)(out, xp.ascontiguousarray(p), self.key, self._draw)
+        probability = self._spread(p, shape, dtype or "float32") if shape is not None else self._own(p)
+        out = self.backend.xp.empty(probability.shape, dtype=check_dtype(dtype or probability.dtype))
+        fill_bernoulli.on(self.backend)(out, probability, self.key, self._draw)
         self._advance()
         return out
 
@@ -130,9 +129,9 @@ class Stream:
         A 64-bit word is scaled to the range, so that the probability of each value is off from 1 / (high - low) by less
         than 2^-64; the range is at most 2^32.
         """
-        span = high - low
-        if not 0 < span <= 2**32:
-            raise InputError(f"integers(low, high) needs 0 < high - low <= 2**32, got low={low}, high={high}")
+        if not (is_integer(low) and is_integer(high) and -(2**63) <= low < high <= min(low + 2**32, 2**63)):
+            raise InputError(f"integers(low, high) needs 0 < high - low <= 2**32, got low={low!r}, high={high!r}")
+        low, span = int(low), int(high) - int(low)
         keys = self._keys(math.prod(_shape(shape)))
         # floor(keys * span / 2^64) in two halves, each product below 2^64
         span_word, xp = np.uint64(span), self.backend.xp
@@ -141,9 +140,21 @@ class Stream:
 
     def permutation(self, n: int) -> Array:
         """Draw a random order of 0, ..., n - 1: the stable argsort of 64-bit keys."""
-        return self.backend.xp.argsort(self._keys(n), kind="stable")
+        return self.backend.xp.argsort(self._keys(check_count("n", n, least=0)), kind="stable")
 
     # ---------------------------------------------------------------------------------------------- helpers
+
+    def _spread(self, p: Any, shape: Shape, dtype: Any) -> Array:
+        if not is_finite_number(p) or not 0 <= p <= 1:
+            raise InputError(f"p must be one number in [0, 1] where a shape is given, got {p!r}")
+        return self.backend.xp.full(_shape(shape), p, dtype=check_dtype(dtype))
+
+    def _own(self, p: Any) -> Array:
+        if not hasattr(p, "shape"):
+            raise InputError("bernoulli(p) needs an array, or one number and a shape: bernoulli(0.5, shape=(3, 4))")
+        if namespace(p) is not self.backend.xp:
+            raise BackendError(f"p is not an array of backend {self.backend.name!r}: move it with backend.asarray(p)")
+        return self.backend.asarray(p, dtype=check_dtype(p.dtype))
 
     def _keys(self, n: int) -> Array:
         words = self.words((n, 2)).astype(np.uint64)
@@ -160,11 +171,16 @@ class Stream:
 
 
 def _shape(shape: Shape) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(n) for n in shape)
+    try:
+        sizes = (operator.index(shape),) if not isinstance(shape, Sequence) else tuple(map(operator.index, shape))
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        raise InputError(f"shape must be an integer or a tuple of integers, each >= 0, got {shape!r}")
+    return sizes
 
 
-def _float_type(dtype: Any) -> np.dtype:
-    chosen = np.dtype(dtype)
-    if chosen.name not in _FLOAT_TYPES:
-        raise InputError(f"dtype must be one of {', '.join(_FLOAT_TYPES)}, got {chosen.name}")
-    return chosen
+def _check_below(name: str, value: Any, limit: int) -> int:
+    if not is_integer(value) or not 0 <= value < limit:
+        raise InputError(f"{name} must be an integer in [0, 2**{limit.bit_length() - 1}), got {value!r}")
+    return int(value)

@@ -13,12 +13,12 @@ vanishing", NAACL 2019.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from scratchgen.errors import InputError
 from scratchgen.specification import specified
+from scratchgen.validation import check_count, is_finite_number
 
 Schedule = float | Callable[[int], float]
 
@@ -36,9 +36,7 @@ def check_schedule(name: str, schedule: Schedule) -> Schedule:
     InputError
         It is neither.
     """
-    if callable(schedule):
-        return schedule
-    if isinstance(schedule, bool) or not isinstance(schedule, int | float) or not 0 <= schedule < math.inf:
+    if not callable(schedule) and not (is_finite_number(schedule) and schedule >= 0):
         raise InputError(f"{name} must be a finite number >= 0 or a schedule, got {schedule!r}")
     return schedule
 
@@ -53,11 +51,14 @@ class LinearWarmup:
     stop: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive("n_steps", self.n_steps)
+        check_count("n_steps", self.n_steps)
+        _check_value("start", self.start)
+        _check_value("stop", self.stop)
 
     def __call__(self, step: int) -> float:
         """Return the value at `step`."""
-        return self.start + (self.stop - self.start) * min(1.0, step / self.n_steps)
+        t = min(1.0, step / self.n_steps)
+        return (1.0 - t) * self.start + t * self.stop
 
 
 @specified
@@ -70,8 +71,9 @@ class CyclicalWarmup:
     maximum: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive("n_steps", self.n_steps)
-        if not 0 < self.fraction <= 1:
+        check_count("n_steps", self.n_steps)
+        _check_value("maximum", self.maximum)
+        if not (is_finite_number(self.fraction) and 0 < self.fraction <= 1):
             raise InputError(f"fraction must be in (0, 1], got {self.fraction!r}")
 
     def __call__(self, step: int) -> float:
@@ -80,6 +82,6 @@ class CyclicalWarmup:
         return self.maximum * min(1.0, phase / self.fraction)
 
 
-def _check_positive(name: str, n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"{name} must be an integer >= 1, got {n!r}")
+def _check_value(name: str, value: float) -> None:
+    if not (is_finite_number(value) and value >= 0):
+        raise InputError(f"{name} must be a finite number >= 0, got {value!r}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchgen.backend import to_numpy
-from scratchgen.errors import TrainingError
+from scratchgen.environment import describe_environment
+from scratchgen.errors import InputError, ReproducibilityWarning, TrainingError
 from scratchgen.history import History
 from scratchgen.optim import Optimizer
 from scratchgen.schedules import value_at
@@ -42,8 +43,11 @@ def fit(
 
     Each epoch visits the examples once, in a fresh random order from the model's shuffling stream; the last batch may
     be short. Training continues from the model's present state: two calls of 5 epochs do what one of 10 does, and
-    ``model.reset()`` starts again. A run is reproducible to the bit from its seed on one machine with one number of threads, and training
-    stopped after any epoch, saved, loaded and continued equals training that was not stopped.
+    ``model.reset()`` starts again. A run is reproducible to the bit from its seed on one machine with one number of
+    threads, and training stopped after any epoch, saved, loaded and continued equals training that was not stopped.
+
+    A run that ends by an error or by Ctrl-C leaves the model in the midst of an epoch, which neither its epochs nor its
+    history count. It can be used as it is; to continue exactly, load the last checkpoint.
 
     Parameters
     ----------
@@ -52,66 +56,110 @@ def fit(
         Further passes over the data.
     batch_size : int
     optimizer : Adam or SGD, optional
-        One that differs from the model's present optimiser replaces it and starts without moments. By default the
-        model's own, which is ``Adam(1e-3)`` at first.
+        One that differs from the model's present optimiser replaces it and starts without moments, at step 0 of its
+        learning rate. By default the model's own, which is ``Adam(1e-3)`` at first.
     validation : array (m, n_visible), optional
         Its loss is recorded each epoch. It draws from its own stream: asking for it changes nothing else.
     callbacks : sequence of callables
-        Each is called with the model after each epoch; training ends when one returns True.
+        Each is called with the model after each epoch; training ends after the calls in which one returned True.
     checkpoint : path, optional
         The model is saved there every `checkpoint_every` epochs and at the end. An interrupted run leaves the last one
         whole.
     progress : bool
         Show a progress bar.
 
+    Returns
+    -------
+    History
+        The model's own, with a row for each epoch so far: the means of the terms over the examples, the schedules at
+        the epoch's first step, the means over the validation data after it, and its seconds.
+
     Raises
     ------
     InputError
-        Bad data or options.
+        Bad data or options, or a checkpoint that could not be written: before training begins, where it can be seen.
     TrainingError
-        A term of the loss became NaN or infinite: the message has the step, the term, and the last checkpoint.
+        A term of the loss or a parameter became NaN or infinite: the message has the step, the terms, and the last
+        checkpoint, which was written before that.
+
+    Warns
+    -----
+    ReproducibilityWarning
+        The model was trained so far with another matrix library, core type or number of threads.
     """
     x = model.check_data(x)
     held_out = None if validation is None else model.check_data(validation, "validation")
     check_count("epochs", epochs)
     check_count("checkpoint_every", checkpoint_every)
+    if callable(callbacks) or not all(map(callable, callbacks)):
+        raise InputError(f"callbacks must be a list of functions of the model, got {callbacks!r}")
     batch_size = min(check_count("batch_size", batch_size), x.shape[0])
     if optimizer is not None:
         model.use_optimizer(optimizer)
+    if checkpoint is not None:
+        from scratchgen.checkpoint import check_can_save  # it knows the models, whose base imports this module
+
+        check_can_save(model, checkpoint)
+    _announce_environment(model)
     if model.step == 0:
         model.adapt_to_data_(x)
-    gradient, grads = model.empty_grads()
-    n_steps = -(-x.shape[0] // batch_size)
     last_saved: str | None = None
 
-    with _progress_bar(progress, epochs * n_steps) as bar:
+    with _progress_bar(progress, epochs * -(-x.shape[0] // batch_size)) as bar:
         for done in range(1, epochs + 1):
             started = time.perf_counter()
-            scheduled = model.scheduled_values() | {
-                "learning_rate": value_at(model.optimizer.learning_rate, model.optimizer_state.n_steps)
-            }
-            recorder = _TermRecorder(model, n_steps, last_saved)
-            for batch in _batches(model, x, batch_size):
-                noise = model.draw_noise(batch, model.streams["training_noise"])
-                terms, _ = model.evaluate_terms_and_grads(batch, noise, out=grads)
-                recorder.add(terms, batch.shape[0])
-                model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
-                model.step += 1
-                bar.update()
-            model.epoch += 1
-            row = recorder.means() | scheduled
+            row = _train_epoch(model, x, batch_size, last_saved, bar)
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
             row["seconds"] = time.perf_counter() - started
+            model.epoch += 1
             model.history.append({"epoch": model.epoch} | row)
             bar.set_postfix({name: f"{row[name]:.2f}" for name in model.term_names}, refresh=False)
-            stop = any([callback(model) is True for callback in callbacks])
+            stop = any([_is_true(callback(model)) for callback in callbacks])
             if checkpoint is not None and (done % checkpoint_every == 0 or done == epochs or stop):
                 model.save(checkpoint)
                 last_saved = f"{checkpoint} (after epoch {model.epoch})"
             if stop:
                 break
     return model.history
+
+
+def _announce_environment(model: Model) -> None:
+    present = describe_environment(model.backend)
+    if model.environment not in (None, present):
+        warnings.warn(
+            f"training resumed with {present}; it ran with {model.environment} so far: results agree with those of an "
+            "uninterrupted run to rounding, not to the bit",
+            ReproducibilityWarning,
+            stacklevel=3,
+        )
+    model.environment = present
+
+
+def _is_true(value: Any) -> bool:
+    """Say whether a callback returned True, Python's or NumPy's: other values, as of a plot, do not end training."""
+    return isinstance(value, bool | np.bool_) and bool(value)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what comes of it is found by the check of the terms
+def _train_epoch(model: Model, x: Array, batch_size: int, last_saved: str | None, bar: Any) -> dict[str, float]:
+    """Make one pass over `x`; return the mean of each term, and the schedules at the first step."""
+    scheduled = model.scheduled_values() | {
+        "learning_rate": value_at(model.optimizer.learning_rate, model.optimizer_state.n_steps)
+    }
+    gradient, grads = model.empty_grads()
+    recorder = _TermRecorder(model, -(-x.shape[0] // batch_size), last_saved)
+    for batch in _batches(model, x, batch_size):
+        noise = model.draw_noise(batch, model.streams["training_noise"])
+        terms, _ = model.evaluate_terms_and_grads(batch, noise, out=grads)
+        recorder.add(terms, batch.shape[0])
+        model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
+        model.step += 1
+        bar.update()
+    row = recorder.means() | scheduled
+    if not bool(model.backend.xp.isfinite(model.theta).all()):  # by the last step: no loss has seen them yet
+        raise _diverged(f"a parameter became NaN or infinite at step {model.step - 1}", last_saved)
+    return row
 
 
 def _batches(model: Model, x: Array, batch_size: int) -> Iterator[Array]:
@@ -121,6 +169,7 @@ def _batches(model: Model, x: Array, batch_size: int) -> Iterator[Array]:
         yield x[order[start : start + batch_size]]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _validate(model: Model, x: Array, batch_size: int) -> dict[str, float]:
     """Return the mean of each term over `x`, with noise from the validation stream."""
     batches = [x[start : start + batch_size] for start in range(0, x.shape[0], batch_size)]
@@ -160,14 +209,17 @@ class _TermRecorder:
         return {name: float(mean) for name, mean in zip(self.model.term_names, means, strict=True)}
 
     def _check(self, values: np.ndarray, first_step: int) -> None:
-        if math.isfinite(values.sum()):
+        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if not wrong.size:
             return
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        saved = f"the last checkpoint is {self.last_saved}" if self.last_saved else "there is no checkpoint of this run"
-        raise TrainingError(
-            f"the term {self.model.term_names[column]!r} became {values[row, column]} at step {first_step + row}; {saved}. "
-            "Try a smaller learning rate, and check the scale of the data"
-        )
+        terms = zip(self.model.term_names, values[wrong[0]], strict=True)
+        listed = ", ".join(f"{name} = {value:g}" for name, value in terms)
+        raise _diverged(f"the loss became NaN or infinite at step {first_step + wrong[0]}: {listed}", self.last_saved)
+
+
+def _diverged(what: str, last_saved: str | None) -> TrainingError:
+    saved = f"the last checkpoint is {last_saved}" if last_saved else "no checkpoint was written before"
+    return TrainingError(f"{what}; {saved}. Try a smaller learning rate, and check the scale of the data")
 
 
 @contextlib.contextmanager

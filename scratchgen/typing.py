@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 Array = Any  # a NumPy, CuPy or array-API array: the three have no common base class
 
-if TYPE_CHECKING or "jaxtyping" in sys.modules:
+if TYPE_CHECKING or sys.modules.get("jaxtyping") is not None:
     from jaxtyping import Float, Int
 else:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ DTYPES = ("float32", "float64")
 def check_dtype(dtype: Any) -> str:
     """Return the name of a supported floating type."""
     try:
-        name = np.dtype(dtype).name
+        name = repr(dtype) if dtype is None else np.dtype(dtype).name  # NumPy takes None for float64
     except TypeError:
         name = repr(dtype)
     if name not in DTYPES:
@@ -24,9 +25,24 @@ def check_dtype(dtype: Any) -> str:
     return name
 
 
+def is_finite_number(value: Any) -> bool:
+    """Say whether `value` is a number of Python's or NumPy's (not a bool) that float64 can hold, finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of float64
+        return False
+
+
+def is_integer(value: Any) -> bool:
+    """Say whether `value` is an integer of Python's or NumPy's (not a bool)."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_count(name: str, n: Any, least: int = 1) -> int:
     """Return `n` if it is an integer of at least `least`."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < least:
+    if not is_integer(n) or n < least:
         raise InputError(f"{name} must be an integer >= {least}, got {n!r}")
     return int(n)
 
@@ -47,6 +63,15 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def check_numbers(name: str, x: Any) -> Array:
+    """Return `x`, or what NumPy makes of it where it is no array, if it holds real numbers."""
+    if not hasattr(getattr(x, "dtype", None), "kind"):  # a list, or an array of a library that NumPy can read
+        x = _from_nested(name, x)
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    return x
+
+
 def check_matrix(name: str, x: Any, n_columns: int, backend: Backend, dtype: str, unit_range: bool = False) -> Array:
     """Return `x` on `backend` as a C-contiguous (n, n_columns) array of type `dtype`.
 
@@ -60,16 +85,13 @@ def check_matrix(name: str, x: Any, n_columns: int, backend: Backend, dtype: str
     InputError
         Wrong number of dimensions or columns, no rows, not numbers, NaN or infinite, out of range.
     """
-    if not hasattr(x, "dtype"):
-        x = _from_nested(name, x)
-    if x.dtype.kind not in "fiub":
-        raise InputError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    x = check_numbers(name, x)
     if x.ndim != 2 or x.shape[1] != n_columns:
         advice = f"; reshape one example with {name}.reshape(1, -1)" if x.ndim == 1 else ""
         raise InputError(f"{name} must have shape (n, {n_columns}), got {tuple(x.shape)}{advice}")
     if x.shape[0] == 0:
         raise InputError(f"{name} has no rows")
-    _check_values(name, x, unit_range)
+    _check_values(name, x, dtype, unit_range)
     return backend.asarray(x, dtype=dtype)
 
 
@@ -80,11 +102,13 @@ def _from_nested(name: str, x: Any) -> np.ndarray:
         raise InputError(f"{name} must be a rectangular array of numbers") from error
 
 
-def _check_values(name: str, x: Array, unit_range: bool) -> None:
+def _check_values(name: str, x: Array, dtype: str, unit_range: bool) -> None:
     low, high = float(x.min()), float(x.max())  # a NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         rows = np.flatnonzero(~np.isfinite(to_numpy(x)).all(axis=1))
         raise InputError(f"{name} has NaN or infinite values in {rows.size} row(s), the first of them row {rows[0]}")
+    if max(-low, high) > float(np.finfo(dtype).max):
+        raise InputError(f"{name} has values in [{low:g}, {high:g}], which {dtype} cannot hold: scale it")
     if unit_range and (low < 0 or high > 1):
         advice = "divide by 255" if low >= 0 and high <= 255 and high > 1 else "scale it, or use likelihood='gaussian'"
         raise InputError(

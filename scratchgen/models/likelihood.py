@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from scratchgen.backend import Backend, namespace
@@ -19,6 +18,7 @@ from scratchgen.ops.likelihoods import (
 )
 from scratchgen.random import Stream
 from scratchgen.typing import Array
+from scratchgen.validation import is_finite_number
 
 
 class BernoulliLikelihood:
@@ -116,6 +116,6 @@ def check_sigma(sigma: float | str) -> float | str:
     """Return `sigma` if it is a finite positive number or "learned"."""
     if sigma == "learned":
         return sigma
-    if isinstance(sigma, bool | str) or not 0 < sigma < math.inf:
+    if not (is_finite_number(sigma) and float(sigma) > 0):
         raise InputError(f"sigma must be a finite number > 0 or 'learned', got {sigma!r}")
     return float(sigma)

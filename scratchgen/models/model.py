@@ -15,19 +15,18 @@ from scratchgen.backend import Backend, get_backend, to_numpy
 from scratchgen.errors import FileFormatError, InputError
 from scratchgen.history import History
 from scratchgen.nn import parameters
-from scratchgen.optim import Adam, Optimizer, OptimizerState
+from scratchgen.optim import Adam, Optimizer, OptimizerState, check_optimizer
 from scratchgen.random import Stream
-from scratchgen.specification import from_specification, to_specification
 from scratchgen.training import fit
 from scratchgen.typing import Array
-from scratchgen.validation import check_dtype
+from scratchgen.validation import check_count, check_dtype, check_matrix, check_numbers
 
 STREAM_NAMES = ("initialisation", "shuffling", "training_noise", "validation", "sampling")
 
 
 @dataclass
 class State:
-    """Everything that a model is, besides its settings: arrays by name, and values that JSON can hold."""
+    """Everything that a model is, besides its settings: arrays by name, and values that are no arrays."""
 
     arrays: dict[str, Array] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -46,10 +45,12 @@ class Model(ABC):
         Optimiser steps and passes over the data so far.
     history : History
         One row an epoch.
+    environment : str or None
+        The matrix library, core type and thread count that the last training ran with.
     """
 
     def __init__(self, settings: dict[str, Any], layout: Any, seed: int, dtype: str, backend: str | Backend) -> None:
-        self.backend = get_backend(backend) if isinstance(backend, str) else backend
+        self.backend = get_backend(backend)
         self.dtype = check_dtype(dtype)
         self.settings = {**settings, "seed": seed, "dtype": self.dtype}
         self.layout = layout
@@ -119,13 +120,14 @@ class Model(ABC):
         return self.evaluate_terms_and_grads(x, self._check_noise(x, noise), out)
 
     def _check_noise(self, x: Array, noise: Any) -> Array:
-        expected = self.noise_shape(x)
+        expected, noise = self.noise_shape(x), check_numbers("noise", noise)
         if tuple(noise.shape[-len(expected) :]) != expected or noise.ndim > len(expected) + 1:
             raise InputError(
                 f"noise must have shape {expected} or (n_samples, {', '.join(map(str, expected))}), "
                 f"got {tuple(noise.shape)}: draw it with draw_noise(x)"
             )
-        return self.backend.asarray(noise, dtype=self.dtype)
+        rows = noise.reshape(-1, expected[-1])
+        return check_matrix("noise", rows, expected[-1], self.backend, self.dtype).reshape(noise.shape)
 
     @abstractmethod
     def noise_shape(self, x: Array) -> tuple[int, ...]:
@@ -144,16 +146,20 @@ class Model(ABC):
         self.streams = {name: root.child(i) for i, name in enumerate(STREAM_NAMES)}
         self.theta, self.params = parameters.allocate(self.layout, xp, self.dtype)
         self._initialise_(self.streams["initialisation"])
-        self.use_optimizer(Adam())
+        self._start_optimizer(Adam())
         self.step = 0
         self.epoch = 0
         self.history = History()
+        self.environment: str | None = None
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
         """Train with `optimizer` from now on; one that differs from the present one starts without moments."""
-        if getattr(self, "optimizer", None) != optimizer or self.optimizer_state.n_steps == 0:
-            self.optimizer: Optimizer = optimizer
-            self.optimizer_state: OptimizerState = optimizer.start(self.theta, self.backend.xp)
+        if check_optimizer(optimizer) != self.optimizer:
+            self._start_optimizer(optimizer)
+
+    def _start_optimizer(self, optimizer: Optimizer) -> None:
+        self.optimizer: Optimizer = optimizer
+        self.optimizer_state: OptimizerState = optimizer.start(self.theta, self.backend.xp)
 
     # ------------------------------------------------------------------------------------------- the whole state
 
@@ -165,9 +171,10 @@ class Model(ABC):
             "step": self.step,
             "epoch": self.epoch,
             "streams": {name: stream.state() for name, stream in self.streams.items()},
-            "optimizer": to_specification(self.optimizer),
+            "optimizer": self.optimizer,
             "optimizer_steps": self.optimizer_state.n_steps,
             "history": self.history.columns,
+            "environment": self.environment,
         }
         return State(arrays, values)
 
@@ -181,35 +188,31 @@ class Model(ABC):
         """
         values = state.values
         try:
-            optimizer = from_specification(values["optimizer"])
+            _check_names("values", values, self.state().values)
+            optimizer = check_optimizer(values["optimizer"])
             started = optimizer.start(self.theta, self.backend.xp)
             expected = {"theta": self.theta} | {f"optimizer.{n}": a for n, a in started.arrays.items()}
             _check_arrays(state.arrays, expected)
+            _check_names("streams", values["streams"], self.streams)
             streams = {name: Stream.from_state(values["streams"][name], self.backend) for name in STREAM_NAMES}
-            step, epoch, n_steps = (int(values[name]) for name in ("step", "epoch", "optimizer_steps"))
-            history = History(values["history"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            step, epoch, n_steps = (check_count(name, values[name], 0) for name in ("step", "epoch", "optimizer_steps"))
+            history, environment = History({**values["history"]}), values["environment"]
+            if not isinstance(environment, str | None):
+                raise FileFormatError(f"environment must be a text or null, got {environment!r}")
+        except (TypeError, ValueError, AttributeError) as error:
             raise FileFormatError(f"not the state of such a model: {error}") from error
         for name, array in expected.items():
             array[...] = self.backend.asarray(state.arrays[name], dtype=self.dtype)
         self.optimizer = optimizer
         self.optimizer_state = OptimizerState(n_steps, started.arrays)
         self.streams, self.step, self.epoch, self.history = streams, step, epoch, history
+        self.environment = environment
 
     def to(self, backend: str | Backend) -> Self:
         """Return this model, with its whole state, on another backend."""
         moved = type(self)(**self.settings, backend=backend)
         moved.restore(self.state())
         return moved
-
-    def specified_settings(self) -> dict[str, Any]:
-        """Return the constructor's arguments, apart from the backend, as JSON can hold them."""
-        return {name: to_specification(value) for name, value in self.settings.items()}
-
-    @classmethod
-    def from_specified_settings(cls, settings: dict[str, Any], backend: str | Backend) -> Self:
-        """Return a new model with the settings that `specified_settings` gave."""
-        return cls(**{name: from_specification(value) for name, value in settings.items()}, backend=backend)
 
     def save(self, path: str | Path) -> None:
         """Write settings and whole state to a safetensors file, atomically."""
@@ -218,9 +221,13 @@ class Model(ABC):
         save(self, path)
 
 
-def _check_arrays(found: dict[str, Array], expected: dict[str, Array]) -> None:
+def _check_names(what: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
     if found.keys() != expected.keys():
-        raise FileFormatError(f"expected the arrays {sorted(expected)}, found {sorted(found)}")
+        raise FileFormatError(f"expected the {what} {sorted(expected)}, found {sorted(found)}")
+
+
+def _check_arrays(found: dict[str, Array], expected: dict[str, Array]) -> None:
+    _check_names("arrays", found, expected)
     for name, array in expected.items():
         if tuple(found[name].shape) != tuple(array.shape) or to_numpy(found[name]).dtype != array.dtype:
             raise FileFormatError(

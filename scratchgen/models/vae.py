@@ -46,7 +46,7 @@ from scratchgen.ops.linear import LinearParams, linear_backward, linear_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
-from scratchgen.validation import check_choice, check_count, check_matrix, check_widths
+from scratchgen.validation import check_choice, check_count, check_matrix, check_numbers, check_widths
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 OUTPUT_MEANS = ("linear", "tanh", "sigmoid")
@@ -102,7 +102,7 @@ class VAE(Model):
 
     Notes
     -----
-    Arrays passed in may be NumPy's on any backend; they are put on the model's. Arrays that come back are of the backend.
+    Arrays passed in may be NumPy's on any backend: they are put on the model's. Arrays that come back are of that.
 
     Examples
     --------
@@ -221,9 +221,10 @@ class VAE(Model):
         """
         x = self.check_data(x)
         terms = self.evaluate_terms(x, self.draw_noise(x, self.streams["sampling"]))
-        if not float(terms.kl) > 0:
-            raise InputError("the KL divergence is 0: no finite beta balances the terms")
-        return float(terms.reconstruction) / float(terms.kl)
+        reconstruction, kl = float(terms.reconstruction), float(terms.kl)
+        if not (kl > 0 and reconstruction > 0):
+            raise InputError(f"no beta > 0 makes a reconstruction term of {reconstruction:g} and a KL of {kl:g} equal")
+        return reconstruction / kl
 
     # ------------------------------------------------------------------------------------------ loss and gradient
 
@@ -349,7 +350,8 @@ class VAE(Model):
         return log_likelihood(x, *self._encode(x), self._nll, check_count("n_samples", n_samples), stream)
 
     def _check_latent(self, z: Any) -> Array:
-        z = self.backend.asarray(z, dtype=self.dtype)
+        z = check_numbers("z", z)
         if z.ndim == 0 or z.shape[-1] != self.n_latent:
             raise InputError(f"z must have shape (..., {self.n_latent}), got {tuple(z.shape)}")
-        return z
+        rows = z.reshape(-1, self.n_latent)
+        return check_matrix("z", rows, self.n_latent, self.backend, self.dtype).reshape(z.shape)

@@ -1,0 +1,44 @@
+"""What is said about the library that multiplies matrices."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from scratchgen import environment
+from scratchgen.backend import Backend, get_backend
+from scratchgen.environment import describe_environment
+
+OPENBLAS = {"user_api": "blas", "internal_api": "openblas", "filepath": "/lib/numpy.libs/a.so", "num_threads": 2}
+CASES: list[tuple[list[dict[str, Any]], str]] = [
+    ([OPENBLAS | {"architecture": "Haswell"}], "openblas for Haswell, 2 threads"),
+    ([OPENBLAS | {"internal_api": "mkl"}], "mkl for any core, 2 threads"),
+    ([OPENBLAS | {"user_api": "openmp"}], "an unknown library"),
+    (
+        [
+            OPENBLAS | {"filepath": "/lib/scipy.libs/b.so", "architecture": "Zen"},
+            OPENBLAS | {"architecture": "Haswell"},
+        ],
+        "openblas for Haswell, 2 threads",
+    ),
+]
+
+
+@pytest.mark.parametrize(("libraries", "expected"), CASES)
+def test_library_core_and_threads_are_those_of_numpy(
+    monkeypatch: pytest.MonkeyPatch, libraries: list[dict[str, Any]], expected: str
+) -> None:
+    monkeypatch.setattr(environment, "_thread_pools", lambda: SimpleNamespace(info=lambda: libraries))
+    assert describe_environment(get_backend("cpu")) == expected
+
+
+def test_a_change_of_the_number_of_threads_is_seen() -> None:
+    with threadpool_limits(1, "blas"):
+        assert describe_environment(get_backend("numpy")).endswith((", 1 threads", "an unknown library"))
+
+
+def test_matrix_products_on_a_device_are_not_those_of_the_processor() -> None:
+    assert describe_environment(Backend("cuda", SimpleNamespace(), "cuda")) == "cuda"
