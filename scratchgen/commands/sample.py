@@ -1,0 +1,63 @@
+"""``scratchgen sample``: new images from a trained model, as a picture or as numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scratchgen import plots
+from scratchgen.backend import to_numpy
+from scratchgen.checkpoint import load
+from scratchgen.commands.announcements import announce_backend
+from scratchgen.commands.folders import prepare_folder
+from scratchgen.commands.pictures import DOTS_PER_INCH
+from scratchgen.errors import InputError
+from scratchgen.random import Stream
+
+FORMATS = (".png", ".npy")
+
+
+def draw_samples(
+    weights: Path,
+    n: int,
+    outs: Sequence[Path],
+    mean: bool,
+    seed: int | None,
+    image_shape: tuple[int, int] | None,
+    backend_name: str,
+) -> None:
+    """Draw `n` images and write them to each of `outs`: a grid (.png), or an array (n, n_visible) (.npy).
+
+    Raises
+    ------
+    FileFormatError
+        `weights` is not a whole weights file.
+    InputError
+        A name ends otherwise, cannot be written, or the shape of the images is unknown or does not fit.
+    """
+    for out in outs:
+        if out.suffix not in FORMATS:
+            raise InputError(f"cannot tell what {out} should be: its name must end in {' or '.join(FORMATS)}")
+        prepare_folder(out.parent)
+    backend = announce_backend(backend_name)
+    model = load(weights, backend)
+    x = to_numpy(model.sample(n, mean=mean, stream=None if seed is None else Stream(seed, backend)))
+    for out in outs:
+        if out.suffix == ".png":
+            plots.image_grid(x, _check_shape(image_shape, model.n_visible)).savefig(out, dpi=DOTS_PER_INCH)
+        else:
+            np.save(out, x)
+        print(f"wrote {out}: {n} images, {'the means of p(x|z)' if mean else 'drawn from p(x|z)'}")
+
+
+def _check_shape(image_shape: tuple[int, int] | None, n_visible: int) -> tuple[int, int]:
+    """Return the height and width of an image of `n_visible` pixels; a square unless `image_shape` says otherwise."""
+    side = math.isqrt(n_visible)
+    shape = image_shape or (side, side)
+    if math.prod(shape) != n_visible:
+        given = f"{shape[0]} x {shape[1]} images do not" if image_shape else "no square image does"
+        raise InputError(f"the model has {n_visible} pixels and {given}: give height and width, such as --shape 28x28")
+    return shape

@@ -1,0 +1,31 @@
+"""Values of options that have a form of their own; each function raises `InputError` where it is another."""
+
+from __future__ import annotations
+
+import re
+
+from scratchgen.errors import InputError
+
+
+def parse_widths(option: str, text: str) -> tuple[int, ...]:
+    """Return the widths of hidden layers; an empty text stands for none."""
+    try:
+        return tuple(int(width) for width in text.split(",")) if text else ()
+    except ValueError:
+        raise InputError(f"{option} takes layer widths such as 400 or 512,256, got {text!r}") from None
+
+
+def parse_sigma(text: str) -> float | str:
+    """Return a number, or "learned"."""
+    try:
+        return text if text == "learned" else float(text)
+    except ValueError:
+        raise InputError(f"--sigma takes a number or 'learned', got {text!r}") from None
+
+
+def parse_image_shape(text: str) -> tuple[int, int]:
+    """Return height and width."""
+    sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not sides:
+        raise InputError(f"--shape takes height x width, such as 28x28, got {text!r}")
+    return int(sides[1]), int(sides[2])

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import scratchgen
+from scratchgen.backend import BACKEND_NAMES
+from scratchgen.cli import app, main
+from scratchgen.commands import data as data_command
+from scratchgen.errors import BackendError
+from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.models.vae import LIKELIHOODS, OUTPUT_MEANS
+from scratchgen.validation import DTYPES
+
+from .conftest import TINY, Run
+
+
+def _commands(command: Any, name: str = "scratchgen") -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for child_name, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, f"{name} {child_name}")
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+def test_all_commands_are_there() -> None:
+    names = {"demo", "train", "train vae", "evaluate", "sample", "gradcheck", "data"}
+    assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_has_help_and_each_command_shows_it(name: str, run: Run) -> None:
+    assert all(parameter.help for parameter in COMMANDS[name].params if parameter.name != "help")
+    result = run(*name.split()[1:], "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: {name} ")
+
+
+def test_summaries_of_commands_are_not_cut_off(run: Run) -> None:
+    assert "..." not in run("--help").stdout.partition("Commands:")[2]
+
+
+def test_help_has_every_name_that_an_option_takes(run: Run) -> None:
+    words = re.findall(r"\w+", run("train", "vae", "--help").stdout)
+    for names in (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")):
+        assert set(names) <= set(words)
+
+
+@pytest.mark.parametrize("arguments", [(), ("train",)])
+def test_a_group_without_a_command_shows_its_help(arguments: tuple[str, ...], run: Run) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "Commands:" in result.stdout
+
+
+def test_help_waits_for_no_heavy_import() -> None:
+    script = "import sys, scratchgen.cli; print({'numpy', 'numba', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "set()\n"
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"scratchgen {scratchgen.__version__}\n", "")
+
+
+WRONG = {
+    ("trian",): "Did you mean 'train'?",
+    ("train", "rbm"): "No such command 'rbm'",
+    ("evaluate",): "Missing argument 'FILE'",
+    ("train", "vae", "--bogus"): "(see scratchgen train vae --help)",
+    ("train", "vae", "--epochs", "0"): "'--epochs'",
+    ("train", "vae", "--epochs", "many"): "'--epochs'",
+    ("train", "vae", "--batch-size", "0"): "'--batch-size'",
+    ("train", "vae", "--latent", "0"): "'--latent'",
+    ("train", "vae", "--beta", "-1"): "'--beta'",
+    ("train", "vae", "--learning-rate", "inf"): "learning_rate must be a finite number",
+    ("train", "vae", "--hidden", "4,x"): "--hidden takes layer widths",
+    ("train", "vae", "--hidden", "4,,5"): "--hidden takes layer widths",
+    ("train", "vae", "--hidden", "0"): "each width in hidden must be an integer >= 1",
+    ("train", "vae", "--decoder-hidden", "x"): "--decoder-hidden takes layer widths",
+    ("train", "vae", "--sigma", "wide"): "--sigma takes a number or 'learned'",
+    ("train", "vae", "--sigma", "0"): "sigma must be a finite number > 0",
+    ("train", "vae", "--likelihood", "poisson"): "'bernoulli', 'gaussian', got 'poisson'",
+    ("train", "vae", "--output-mean", "exp"): "output_mean must be one of",
+    ("train", "vae", "--activation", "gelu"): "unknown activation 'gelu'",
+    ("train", "vae", "--dtype", "float16"): "float32, float64, got float16",
+    ("train", "vae", "--seed", str(2**64)): "seed must be an integer in [0, 2**64)",
+    ("train", "vae", "--data", "dgits"): "Did you mean 'digits'?",
+    ("train", "vae", "--backend", "gpu"): "unknown backend 'gpu'",
+    ("train", "vae", "--resume"): "does not exist",
+    ("demo", "--backend", "gpu"): "unknown backend 'gpu'",
+    ("gradcheck", "--backend", "gpu"): "unknown backend 'gpu'",
+    ("gradcheck", "--filter", "no such piece"): "no piece matches 'no such piece'",
+    ("evaluate", "nowhere.safetensors"): "nowhere.safetensors does not exist",
+    ("evaluate", "nowhere.safetensors", "--limit", "1"): "'--limit'",
+    ("sample", "nowhere.safetensors"): "nowhere.safetensors does not exist",
+    ("sample", "nowhere.safetensors", "--out", "a.jpg"): "must end in .png or .npy",
+    ("sample", "nowhere.safetensors", "--shape", "28"): "--shape takes height x width",
+    ("sample", "nowhere.safetensors", "-n", "0"): "'-n'",
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.items(), ids=map(" ".join, WRONG))
+def test_bad_input_is_one_clear_line(arguments: tuple[str, ...], message: str, run: Run) -> None:
+    assert message in run(*arguments).error
+
+
+@pytest.mark.parametrize("arguments", [a for a in WRONG if a[:2] == ("train", "vae") and "--resume" not in a])
+def test_bad_settings_leave_no_folder_behind(arguments: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    run(*arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backend_that_cannot_work_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise BackendError(f"{name!r} needs CuPy")
+
+    monkeypatch.setattr("scratchgen.commands.announcements.resolve_backend", fail)
+    for command in ("demo", "train vae", "evaluate FILE", "sample FILE", "gradcheck"):
+        assert "'cuda' needs CuPy" in run(*command.split(), "--backend", "cuda").error
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_command, "available", lambda: warnings.warn("on two\nlines", stacklevel=2) or [])
+    assert run("data").stderr == "scratchgen: warning: on two lines\n"
+
+
+def test_a_terminal_without_special_characters_shows_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    with pytest.raises(SystemExit, match="0"):
+        main(["data"])
+    sys.stdout.seek(0)
+    assert "8?8" in sys.stdout.read()
+
+
+def test_an_error_of_the_system_is_one_line(run: Run, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "samples.png").mkdir()
+    assert "samples.png: Is a directory" in run("sample", trained, "--backend", "numpy").error
+
+
+def test_a_model_that_does_not_fit_into_memory_is_one_line(run: Run) -> None:
+    assert "not enough memory" in run("train", "vae", "--hidden", "10000000000000", "--backend", "numpy").error
+
+
+@pytest.mark.parametrize("command", [("gradcheck", "--filter", "mlp"), ("train", "vae", *TINY[:-3], "--epochs", "1")])
+def test_auto_says_which_backend_it_took(command: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "scratchgen.commands.announcements.resolve_backend", lambda name: scratchgen.get_backend("numpy")
+    )
+    assert run(*command).stdout.startswith("backend: numpy\n")
