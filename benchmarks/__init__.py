@@ -1,0 +1,1 @@
+"""Every claim about speed, measured: one file a question. See ``benchmarks/README.md``."""

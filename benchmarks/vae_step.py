@@ -1,0 +1,201 @@
+"""One training step of a VAE, beside PyTorch and beside its matrix products alone.
+
+The model is 784-400-20, ReLU, Bernoulli likelihood on MNIST intensities; batch 128, float32, Adam at 1e-3. A step draws
+the noise and computes loss, gradient and update. All contenders go round the same batches, which are gathered before:
+picking the rows of a batch is part of nobody's step.
+
+Before it is timed, each PyTorch contender gets our initial parameters and takes three steps with our noise; its losses
+must be ours, all but the first after its own gradients and updates. The products are those of one step, in our memory
+layout and into arrays that exist: what a step would cost if everything but BLAS were free.
+
+PyTorch comes with ``pip install -e ".[bench]"``; without it its rows are absent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Contender
+from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from scratchgen import VAE, ScratchgenError, Stream, datasets
+
+N_VISIBLE, N_HIDDEN, N_LATENT, BATCH = 784, 400, 20, 128
+N_BATCHES = 64  # 26 MB: more than stays in the caches of a core
+_SAME = 1e-4  # relative difference of losses
+
+
+def make_ours(batches: np.ndarray) -> Callable[[], Any]:
+    vae = _model("cpu")
+    gradient, grads = vae.empty_grads()
+    endless = itertools.cycle(batches)
+    return lambda: _step(vae, next(endless), gradient, grads)
+
+
+def make_torch(batches: np.ndarray, fused: bool, compiled: bool) -> Callable[[], Any]:
+    import torch
+
+    from benchmarks import torch_vae
+
+    vae = _model("numpy")
+    model = torch_vae.VAE(N_VISIBLE, N_HIDDEN, N_LATENT)
+    _copy_parameters(vae, model)
+    step = torch_vae.training_step(model, fused, compiled)
+    _check_same_steps(vae, step, batches[:3])
+    endless = itertools.cycle(torch.from_numpy(batches))
+    return lambda: step(next(endless))
+
+
+def make_numpy_products(batches: np.ndarray, only_large: bool = False) -> Callable[[], Any]:
+    endless = itertools.cycle(list(_products(batches, only_large)))
+
+    def multiply() -> None:
+        for a, b, out in next(endless):
+            np.matmul(a, b, out=out)
+
+    return multiply
+
+
+def make_torch_products(batches: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    tensors = [[tuple(map(torch.from_numpy, arrays)) for arrays in step] for step in _products(batches, False)]
+    endless = itertools.cycle(tensors)
+
+    def multiply() -> None:
+        for a, b, out in next(endless):
+            torch.mm(a, b, out=out)
+
+    return multiply
+
+
+# -------------------------------------------------------------------------------------------------- what they share
+
+
+def _model(backend: str) -> VAE:
+    return VAE(N_VISIBLE, (N_HIDDEN,), N_LATENT, likelihood="bernoulli", seed=0, dtype="float32", backend=backend)
+
+
+def _step(vae: VAE, x: np.ndarray, gradient: np.ndarray, grads: Any) -> float:
+    """Take the step that `VAE.fit` takes; return the loss before it."""
+    terms, _ = vae.evaluate_terms_and_grads(x, vae.draw_noise(x), out=grads)
+    vae.optimizer.step_(vae.theta, gradient, vae.optimizer_state, vae.backend)
+    vae.step += 1
+    return terms.loss
+
+
+def _copy_parameters(vae: VAE, model: Any) -> None:
+    import torch
+
+    p = vae.params
+    with torch.no_grad():
+        for layer, (W, b) in (
+            (model.encoder, p.encoder[0]),
+            (model.mean, p.mean),
+            (model.log_var, p.log_var),
+            (model.decoder, p.decoder[0]),
+            (model.output, p.decoder[1]),
+        ):
+            layer.weight.copy_(torch.from_numpy(W.T))
+            layer.bias.copy_(torch.from_numpy(b))
+
+
+def _check_same_steps(vae: VAE, torch_step: Callable[..., Any], batches: np.ndarray) -> None:
+    import torch
+
+    gradient, grads = vae.empty_grads()
+    noise_again = Stream.from_state(vae.streams["training_noise"].state(), "numpy")
+    for number, x in enumerate(batches, start=1):
+        ours = float(_step(vae, x, gradient, grads))
+        theirs = float(torch_step(torch.from_numpy(x), torch.from_numpy(vae.draw_noise(x, noise_again))))
+        if not math.isclose(ours, theirs, rel_tol=_SAME):
+            raise ScratchgenError(f"step {number} of the same training: our loss is {ours}, PyTorch's {theirs}")
+
+
+def _products(batches: np.ndarray, only_large: bool) -> Iterator[list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Yield, for each batch, the products of a step in its order, as (a, b, out); of 14 the 5 with 784 are large."""
+    vae = _model("numpy")
+    p, d = vae.params, vae.empty_grads()[1]
+    (W_x, _), (W_mean, _), (W_log_var, _) = p.encoder[0], p.mean, p.log_var
+    (W_z, _), (W_out, _) = p.decoder
+    stream = Stream(1, "numpy")
+    h, dh, also_dh, g, dg = (stream.normal((BATCH, N_HIDDEN)) for _ in range(5))  # g: the decoder's hidden layer
+    mean, dmean, log_var, dlog_var, z, dz = (stream.normal((BATCH, N_LATENT)) for _ in range(6))
+    logits, dlogits = (stream.normal((BATCH, N_VISIBLE)) for _ in range(2))
+    for x in batches:
+        products = [
+            (x, W_x, h),
+            (h, W_mean, mean),
+            (h, W_log_var, log_var),
+            (z, W_z, g),
+            (g, W_out, logits),
+            (g.T, dlogits, d.decoder[1].W),
+            (dlogits, W_out.T, dg),
+            (z.T, dg, d.decoder[0].W),
+            (dg, W_z.T, dz),
+            (h.T, dmean, d.mean.W),
+            (dmean, W_mean.T, dh),
+            (h.T, dlog_var, d.log_var.W),
+            (dlog_var, W_log_var.T, also_dh),
+            (x.T, dh, d.encoder[0].W),
+        ]
+        yield [p for p in products if N_VISIBLE in (*p[0].shape, *p[1].shape)] if only_large else products
+
+
+def _load_batches() -> tuple[np.ndarray, str]:
+    """Return (N_BATCHES, BATCH, N_VISIBLE) intensities, and what they are."""
+    n = N_BATCHES * BATCH
+    if any(entry.name == "mnist" and entry.present for entry in datasets.available()):
+        x, name = datasets.load("mnist").x_train[:n], "MNIST"
+    else:
+        u = Stream(0, "numpy").uniform((n, N_VISIBLE))
+        x, name = np.where(u < 0.8, 0, u).astype(np.float32), "random numbers, of which 80 % are 0: MNIST is not here"
+    return np.ascontiguousarray(x).reshape(N_BATCHES, BATCH, N_VISIBLE), name
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line("vae_step", __doc__, rounds=30, calls=20, threads=available_cores())
+    options = parser.parse_args(arguments)
+    batches, data = _load_batches()
+    ours, products, large, torch_products = (
+        "scratchgen",
+        "its 14 products, NumPy",
+        "the 5 large of them, NumPy",
+        "its 14 products, PyTorch",
+    )
+    eager, fused, compiled = "PyTorch eager", "PyTorch eager, fused Adam", "torch.compile, fused Adam"
+    benchmark = Benchmark(
+        name="vae_step",
+        title=__doc__.splitlines()[0],
+        unit="ms",
+        per="step",
+        contenders=[
+            Contender(ours, partial(make_ours, batches)),
+            Contender(eager, partial(make_torch, batches, fused=False, compiled=False)),
+            Contender(fused, partial(make_torch, batches, fused=True, compiled=False)),
+            Contender(compiled, partial(make_torch, batches, fused=True, compiled=True)),
+            Contender(products, partial(make_numpy_products, batches)),
+            Contender(large, partial(make_numpy_products, batches, only_large=True)),
+            Contender(torch_products, partial(make_torch_products, batches)),
+        ],
+        ratios=[
+            Ratio(eager, ours, at_least=1.6),
+            Ratio(fused, ours, at_least=1.25),
+            Ratio(compiled, ours, at_least=1.1),
+            Ratio(ours, products, at_most=1.4),
+            Ratio(ours, large),
+            Ratio(ours, torch_products),
+        ],
+        details={"model": "VAE 784-400-20, Bernoulli, float32, Adam", "batch": BATCH, "data": data},
+    )
+    run(benchmark, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
