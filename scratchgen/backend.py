@@ -112,7 +112,15 @@ def _cuda_namespace() -> Any:
 
 
 def resolve_backend(name: str) -> Backend:
-    """Return the backend called `name`, where ``auto`` is a working GPU if there is one and else the CPU."""
+    """Return the backend called `name`, where ``auto`` is a working GPU if there is one and else the CPU.
+
+    Raises
+    ------
+    BackendError
+        As for `get_backend`.
+    """
+    if name not in ("auto", *BACKEND_NAMES):
+        raise BackendError(f"unknown backend {name!r}: choose one of auto, {', '.join(BACKEND_NAMES)}")
     if name != "auto":
         return get_backend(name)
     try:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from scratchgen.errors import InputError
 from scratchgen.typing import Array
 
 
@@ -63,8 +64,17 @@ def view(theta: Array, layout: Any) -> Any:
 
 
 def allocate(layout: Any, xp: Any, dtype: Any) -> tuple[Array, Any]:
-    """Return a flat vector of zeros and its named views."""
-    theta = xp.zeros(size(layout), dtype=dtype)
+    """Return a flat vector of zeros and its named views.
+
+    Raises
+    ------
+    InputError
+        So many parameters do not fit in memory.
+    """
+    try:
+        theta = xp.zeros(size(layout), dtype=dtype)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can index
+        raise InputError(f"{size(layout):,} parameters do not fit in memory: make the layers narrower") from error
     return theta, view(theta, layout)
 
 

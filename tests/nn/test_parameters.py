@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from scratchgen.errors import InputError
 from scratchgen.nn.parameters import Shape, allocate, blocks, size, view
 from scratchgen.ops.linear import LinearParams
 
@@ -68,3 +70,9 @@ def test_an_empty_leaf_takes_no_place():
     assert theta.size == 25
     assert params.log_sigma == ()
     assert "log_sigma" not in blocks(layout(()))
+
+
+@pytest.mark.parametrize("width", [10**14, 10**22])
+def test_more_parameters_than_memory_are_an_input_error(width):
+    with pytest.raises(InputError, match="do not fit in memory"):
+        allocate(LinearParams(Shape((784, width)), Shape((width,))), np, "float64")
