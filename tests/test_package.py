@@ -15,7 +15,7 @@ import scratchgen as sg
 
 ROOT = Path(__file__).parents[1]
 HEAVY = "numba scipy sklearn matplotlib cupy tqdm safetensors typer pooch torch jaxtyping beartype array_api_strict"
-OPTIONAL = "pooch jaxtyping beartype array_api_strict cupy numba_cuda torch IPython"
+OPTIONAL = "pooch jaxtyping beartype array_api_strict cupy torch IPython"
 
 IMPORT_IS_LIGHT = """
 import json, sys

@@ -149,8 +149,9 @@ def test_an_error_of_the_system_is_one_line(run: Run, trained: Path, tmp_path: P
     assert "samples.png: Is a directory" in run("sample", trained, "--backend", "numpy").error
 
 
-def test_a_model_that_does_not_fit_into_memory_is_one_line(run: Run) -> None:
-    assert "not enough memory" in run("train", "vae", "--hidden", "10000000000000", "--backend", "numpy").error
+def test_what_does_not_fit_into_memory_is_one_line(run: Run, trained: Path) -> None:
+    assert "do not fit in memory" in run("train", "vae", "--hidden", "10000000000000", "--backend", "numpy").error
+    assert "not enough memory" in run("sample", trained, "-n", "10000000000000", "--backend", "numpy").error
 
 
 @pytest.mark.parametrize("command", [("gradcheck", "--filter", "mlp"), ("train", "vae", *TINY[:-3], "--epochs", "1")])
