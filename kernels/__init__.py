@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-_MODULES = ("adam", "bernoulli", "bernoulli_nll", "bias_activation", "latent", "philox", "sgd")
+_MODULES = (
+    "adam",
+    "bernoulli",
+    "bernoulli_nll",
+    "bias_activation",
+    "gibbs_sweeps",
+    "gibbs_units",
+    "latent",
+    "philox",
+    "sgd",
+)
 
 
 class _NamesVariant(Protocol):

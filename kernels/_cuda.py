@@ -19,7 +19,7 @@ from scratchgen.kernels import scalar
 from scratchgen.kernels._jit import register_bit_casts, register_new
 
 MAX_THREADS = 256  # per block: the size of the shared array of `block_sum`
-_MAX_BLOCKS = 1056  # eight for each of the 132 multiprocessors of an H100; loops stride over what is left
+MAX_BLOCKS = 1056  # eight for each of the 132 multiprocessors of an H100; loops stride over what is left
 
 _registered: set[Callable[..., Any]] = set()
 _forced_shape: list[tuple[int, int]] = []
@@ -50,13 +50,16 @@ class CudaKernel:
         blocks, threads = _forced_shape[-1] if _forced_shape else _shape_for(n_items)
         self._launch(blocks, threads, args)
 
-    def launch_blocks(self, n_blocks: int, *args: Any) -> None:
-        """Launch with one block a row (up to a limit: the kernel strides over the rest)."""
-        blocks, threads = _forced_shape[-1] if _forced_shape else (min(n_blocks, _MAX_BLOCKS), _full_block())
-        self._launch(max(blocks, 1), threads, args)
+    def launch_blocks(self, n_blocks: int, *args: Any, shared_bytes: int = 0) -> None:
+        """Launch with one block a row (up to a limit: the kernel strides over the rest).
 
-    def _launch(self, blocks: int, threads: int, args: tuple[Any, ...]) -> None:
-        self.dispatcher[blocks, threads, _stream()](*(_view(x) for x in args))
+        `shared_bytes` is the size of the block's dynamic shared memory, ``cuda.shared.array(0, dtype)``.
+        """
+        blocks, threads = _forced_shape[-1] if _forced_shape else (min(n_blocks, MAX_BLOCKS), _full_block())
+        self._launch(max(blocks, 1), threads, args, shared_bytes)
+
+    def _launch(self, blocks: int, threads: int, args: tuple[Any, ...], shared_bytes: int = 0) -> None:
+        self.dispatcher[blocks, threads, _stream(), shared_bytes](*(_view(x) for x in args))
 
 
 def cuda_kernel(function: Callable[..., Any]) -> CudaKernel:
@@ -83,7 +86,7 @@ def _full_block() -> int:
 
 def _shape_for(n_items: int) -> tuple[int, int]:
     threads = _full_block()
-    limit = 2 if simulating_cuda() else _MAX_BLOCKS
+    limit = 2 if simulating_cuda() else MAX_BLOCKS
     return max(1, min(-(-n_items // threads), limit)), threads
 
 

@@ -15,6 +15,7 @@ from scratchgen.kernels.bias_activation import ACTIVATIONS, bias_activation_forw
 
 Arguments = dict[str, Any]
 KEY = (np.uint64(0x12345678), np.uint64(0x9ABCDEF0))
+DRAW = np.array([2**33 + 5], dtype=np.uint64)
 
 
 class Draws:
@@ -155,7 +156,7 @@ def _latent_backward(arguments: Callable[[Draws], Arguments]) -> Callable[[Draws
 
 
 def _fill(draws: Draws) -> Arguments:
-    return {"out": draws.vector(), "key": KEY, "draw": np.array([2**33 + 5], dtype=np.uint64)}
+    return {"out": draws.vector(), "key": KEY, "draw": DRAW}
 
 
 def _fill_words(draws: Draws) -> Arguments:
@@ -166,10 +167,35 @@ def _fill_bernoulli(draws: Draws) -> Arguments:
     return _fill(draws) | {"probability": draws.uniform(draws.rows * draws.columns)}
 
 
+def _units(draws: Draws) -> Arguments:
+    layer = {"product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
+    return layer | {"inverse_temperature": draws.uniform(draws.rows), "key": KEY, "draw": DRAW, "half": 3}
+
+
+def _sweeps(n_more_visible: int, n_more_hidden: int, starts_from: str = "states") -> Callable[[Draws], Arguments]:
+    """Eighths: sums of their products are exact in any order, and so are the states that the variants draw."""
+
+    def arguments(draws: Draws) -> Arguments:
+        n_visible, n_hidden = draws.columns + n_more_visible, draws.columns // 2 + n_more_hidden
+        v = draws.uniform(draws.rows, n_visible)
+        couplings = {"W": draws.normal(n_visible, n_hidden), "b": draws.normal(n_visible), "c": draws.normal(n_hidden)}
+        return {
+            "v": np.round(v) if starts_from == "states" else np.round(8 * v) / 8,
+            **{name: np.round(8 * value) / 8 for name, value in couplings.items()},
+            "inverse_temperature": draws.uniform(draws.rows),
+            "n_sweeps": 2,
+            "key": KEY,
+            "draw": DRAW,
+        }
+
+    return arguments
+
+
 _OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
 _LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
+_SWEEPS = {"results": ("v", "h"), "ignores": ("v", "W", "b", "c", "inverse_temperature")}
 
 CASES = (
     Case("adam_", "", _adam, results=("theta", "m", "v"), writes=("theta", "m", "v")),
@@ -203,6 +229,11 @@ CASES = (
     Case("fill_normal", "", _fill, **_OUT),
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
+    Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
+    # ... and these return nothing but draws
+    Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
+    Case("gibbs_sweeps", "", _sweeps(0, 1), **_SWEEPS),
+    Case("gibbs_sweeps", "greys", _sweeps(0, 1, starts_from="greys"), **_SWEEPS),
 )
 
 # Arguments at which a naive formula overflows, cancels or loses all digits; no result adds terms of opposite signs.
