@@ -19,6 +19,7 @@ from scratchgen.finite_differences.trees import leaves_of, rebuilt
 from scratchgen.kernels.bias_activation import ACTIVATIONS
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
+from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
 from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
 from scratchgen.ops.gaussian import (
     reparameterise_backward,
@@ -58,10 +59,13 @@ def op_pieces(backend: Backend) -> list[Piece]:
     rows, log_sigma = normal(_SAMPLES * _N, _FEATURES), normal(1)
     q = {"mean": normal(_N, _FEATURES), "log_var": normal(_N, _FEATURES)}
     noise, noises = normal(_N, _FEATURES), normal(_SAMPLES, _N, _FEATURES)
+    machine = RBMParams(normal(_FEATURES, _FEATURES), normal(_FEATURES), normal(_FEATURES))
+    gaussian_machine = machine._replace(log_sigma=normal(_FEATURES))
     several = f"L={_SAMPLES}"
 
     nll = (bernoulli_nll_forward, bernoulli_nll_backward)
     squares = (gaussian_nll_forward, gaussian_nll_backward)
+    free_energy = (free_energy_forward, free_energy_backward)
     sample = (reparameterise_forward, reparameterise_backward)
     return [
         pair("linear", linear_forward, linear_backward, affine),
@@ -77,6 +81,8 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("gaussian_nll", *squares, {"mean": rows[:_N], "x": x, "log_sigma": log_sigma}),
         pair(f"gaussian_nll {several}", *squares, {"mean": rows, "x": x, "log_sigma": log_sigma}),
         pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
+        pair("free_energy", *free_energy, {"params": machine, "v": unit_x}),
+        pair("free_energy gaussian", *free_energy, {"params": gaussian_machine, "v": x}),
         pair("reparameterise", *sample, q, noise=noise),
         pair(f"reparameterise {several}", *sample, q, noise=noises),
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),

@@ -18,6 +18,7 @@ from scratchgen.backend import get_backend
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activations import activation_backward
+from scratchgen.ops.boltzmann import free_energy_backward
 from scratchgen.ops.divergences import kl_standard_normal_backward
 from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
 from scratchgen.ops.likelihoods import bernoulli_nll_and_dlogits, bernoulli_nll_backward, gaussian_nll_backward
@@ -37,6 +38,7 @@ BACKWARDS = {
     activation_backward: (1, "activation *"),
     bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
     gaussian_nll_backward: (3, "gaussian_nll*"),
+    free_energy_backward: (5, "free_energy gaussian"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
     reparameterise_backward: (2, "reparameterise L=2"),
     reparameterise_kl_backward: (2, "reparameterise_kl*"),

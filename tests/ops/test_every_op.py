@@ -15,6 +15,7 @@ import pytest
 from scratchgen import ops
 from scratchgen.backend import get_backend
 from scratchgen.ops.activations import activation_backward, activation_forward
+from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
 from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
 from scratchgen.ops.gaussian import (
     reparameterise_backward,
@@ -61,6 +62,13 @@ def table(backend):
     def fused_latent_backward(dy, cache):
         return reparameterise_kl_backward(dy[0], 0.7, cache, backend)
 
+    def free_energy(W, b, c, unit_v):
+        return free_energy_forward(RBMParams(W, b, c), unit_v)
+
+    def gaussian_free_energy(W, b, c, log_sigma, v):
+        return free_energy_forward(RBMParams(W, b, c, log_sigma), v)
+
+    machine = {"W": "D K", "b": "D", "c": "K"}
     affine = {"x": "N D", "W": "D K", "b": "K"}
     sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
     bernoulli = {"logits": "N D", "unit_x": "N D"}
@@ -76,6 +84,10 @@ def table(backend):
         },
         "bernoulli_nll": Op(nll, bernoulli_nll_backward, bernoulli),
         "bernoulli_nll fused": Op(fused_nll, lambda dy, cache: (), bernoulli),
+        "free_energy": Op(free_energy, free_energy_backward, machine | {"unit_v": "N D"}),
+        "free_energy gaussian": Op(
+            gaussian_free_energy, free_energy_backward, machine | {"log_sigma": "D", "v": "N D"}
+        ),
         "gaussian_nll": Op(gaussian_nll_forward, gaussian_nll_backward, {"mean": "N D", "x": "N D", "log_sigma": "1"}),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}

@@ -1,0 +1,1 @@
+"""Partition functions of restricted Boltzmann machines: exact, by annealed importance sampling, and bounds."""
