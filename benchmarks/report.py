@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.harness import Contender, Spread, Timing, measure, ratios
 
 RESULTS = Path(__file__).parent / "results"
+_TUNING_VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "GOMP_", "KMP_")  # how they begin
 _PER_SECOND = {"ms": 1e3, "µs": 1e6, "ns": 1e9}
 
 
@@ -131,6 +132,7 @@ def describe_machine() -> dict[str, Any]:
         "cores": available_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "variables": {name: value for name, value in os.environ.items() if name.startswith(_TUNING_VARIABLES)},
         "load_average_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 
@@ -196,7 +198,7 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
         f"{machine['processor']} ({machine['microarchitecture']}), {machine['cores']} cores, "
         f"load average before: {machine['load_average_before']}",
         ", ".join(f"{name} {version}" for name, version in libraries.items()),
-        f"$ {record['command']}",
+        " ".join([*(f"{name}={value}" for name, value in machine["variables"].items()), record["command"]]),
         "",
     ]
     labels = [row["name"] for row in record["contenders"]] + [row["ratio"] for row in record["ratios"]]

@@ -160,7 +160,7 @@ def _load_batches() -> tuple[np.ndarray, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = command_line("vae_step", __doc__, rounds=30, calls=20, threads=available_cores())
+    parser = command_line("vae_step", __doc__, rounds=50, calls=10, threads=available_cores())
     options = parser.parse_args(arguments)
     batches, data = _load_batches()
     ours, products, large, torch_products = (

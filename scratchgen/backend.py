@@ -139,6 +139,8 @@ def namespace(*arrays: Array) -> Any:
     BackendError
         The arrays belong to different libraries: nothing is moved implicitly.
     """
+    if set(map(type, arrays)) == {np.ndarray}:  # eight times a training step: a quarter of the time of the general way
+        return np
     found = {_namespace_of(x) for x in arrays if x is not None and not isinstance(x, float | int)}
     if len(found) > 1:
         names = ", ".join(sorted(xp.__name__ for xp in found))
