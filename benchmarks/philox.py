@@ -6,7 +6,6 @@ Both draw 2^20 numbers at a call, into a new array, with one thread. NumPy's Phi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -28,7 +27,7 @@ def make_numpy(distribution: str, dtype: str) -> Callable[[], Any]:
     import numpy as np
 
     generator = np.random.Generator(np.random.Philox(0))
-    draw = {"uniform": generator.random, "normal": generator.standard_normal}[distribution]
+    draw: Any = generator.random if distribution == "uniform" else generator.standard_normal
     return partial(draw, N_ELEMENTS, dtype)
 
 
@@ -54,4 +53,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
