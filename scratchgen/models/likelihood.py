@@ -63,8 +63,7 @@ class GaussianLikelihood:
 
     unit_range = False
 
-    def __init__(self, backend: Backend, output_activation: str, log_sigma: Array) -> None:
-        self.backend = backend
+    def __init__(self, output_activation: str, log_sigma: Array) -> None:
         self.output_activation = output_activation
         self.log_sigma = log_sigma
 

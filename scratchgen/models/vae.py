@@ -191,7 +191,7 @@ class VAE(Model):
         log_sigma = self.params.log_sigma
         if self.sigma != "learned":
             log_sigma = self.backend.xp.full(1, math.log(float(self.sigma)), dtype=self.dtype)
-        return GaussianLikelihood(self.backend, self.output_mean, log_sigma)
+        return GaussianLikelihood(self.output_mean, log_sigma)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 
