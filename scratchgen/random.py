@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from scratchgen.backend import Backend, get_backend, namespace, to_numpy
 from scratchgen.errors import BackendError, InputError
 from scratchgen.kernels.bernoulli import fill_bernoulli
-from scratchgen.kernels.philox import fill_normal, fill_uniform, fill_words
+from scratchgen.kernels.philox import Key, fill_normal, fill_uniform, fill_words
 from scratchgen.kernels.philox_scalar import MASK, SHIFT_32, philox4x32
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, check_dtype, is_finite_number, is_integer
@@ -119,8 +120,8 @@ class Stream:
         """
         probability = self._spread(p, shape, dtype or "float32") if shape is not None else self._own(p)
         out = self.backend.xp.empty(probability.shape, dtype=check_dtype(dtype or probability.dtype))
-        fill_bernoulli.on(self.backend)(out, probability, self.key, self._draw)
-        self._advance()
+        with self.draws() as (key, draw):
+            fill_bernoulli.on(self.backend)(out, probability, key, draw)
         return out
 
     def integers(self, low: int, high: int, shape: Shape) -> Array:
@@ -142,6 +143,16 @@ class Stream:
         """Draw a random order of 0, ..., n - 1: the stable argsort of 64-bit keys."""
         return self.backend.xp.argsort(self._keys(check_count("n", n, least=0)), kind="stable")
 
+    @contextmanager
+    def draws(self, n: int = 1) -> Iterator[tuple[Key, Array]]:
+        """Give the next `n` draws to a kernel that makes its random numbers itself.
+
+        The context is the key and the number of the first draw, in an array of one element that lies where the kernel
+        reads it. The draws are taken when the context is left, unless by an error.
+        """
+        yield self.key, self._draw
+        self._draw += np.uint64(n)
+
     # ---------------------------------------------------------------------------------------------- helpers
 
     def _spread(self, p: Any, shape: Shape, dtype: Any) -> Array:
@@ -162,12 +173,9 @@ class Stream:
 
     def _fill(self, operation: Any, shape: Shape, dtype: Any) -> Array:
         out = self.backend.xp.empty(_shape(shape), dtype=dtype)
-        operation.on(self.backend)(out, self.key, self._draw)
-        self._advance()
+        with self.draws() as (key, draw):
+            operation.on(self.backend)(out, key, draw)
         return out
-
-    def _advance(self) -> None:
-        self._draw += np.uint64(1)
 
 
 def _shape(shape: Shape) -> tuple[int, ...]:

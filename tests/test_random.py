@@ -155,6 +155,17 @@ def test_each_call_takes_one_draw(backend: Backend, name: str) -> None:
         DRAWS[name](stream)
 
 
+def test_a_kernel_is_given_the_draws_that_come_next_and_takes_them(backend: Backend) -> None:
+    stream = Stream(3, backend)
+    stream.uniform(2)
+    with stream.draws(4) as (key, draw):
+        assert (key, int(draw[0])) == (stream.key, 1)
+    assert stream.draw == 5
+    with pytest.raises(ZeroDivisionError), stream.draws(4):
+        raise ZeroDivisionError
+    assert stream.draw == 5
+
+
 def test_an_empty_call_takes_a_draw_too(backend: Backend) -> None:
     stream = Stream(1, backend)
     empty = [stream.uniform(0), stream.normal((3, 0), "float64"), stream.permutation(0), stream.integers(0, 3, (0, 2))]

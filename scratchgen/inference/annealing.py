@@ -134,6 +134,5 @@ def _draw_units_(product: Array, bias: Array, beta: float, stream: Stream) -> Ar
     """Draw Bernoulli units with log odds beta (product + bias); the storage of the product is used."""
     inverse_temperature = namespace(product).full(product.shape[0], beta, dtype=product.dtype)
     sample = sample_bernoulli_units_.on(stream.backend)
-    states, _ = sample(product, bias, inverse_temperature, stream.key, stream._draw, 0)
-    stream._advance()
-    return states
+    with stream.draws() as (key, draw):
+        return sample(product, bias, inverse_temperature, key, draw, 0)[0]
