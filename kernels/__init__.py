@@ -22,6 +22,7 @@ _MODULES = (
     "bernoulli",
     "bernoulli_nll",
     "bias_activation",
+    "free_energy",
     "gibbs_sweeps",
     "gibbs_units",
     "latent",

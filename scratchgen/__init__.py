@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; no public function bears the name of a submodule
 _EXPORTS = {
     "Adam": "optim",
+    "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
     "Stream": "random",
     "VAE": "models.vae",
@@ -35,7 +36,7 @@ _EXPORTS = {
     "ScratchgenError": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "schedules", "training")
+_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 

@@ -72,7 +72,8 @@ def fit(
     -------
     History
         The model's own, with a row for each epoch so far: the means of the terms over the examples, the schedules at
-        the epoch's first step, the means over the validation data after it, and its seconds.
+        the epoch's first step, the means over the validation data after it, what else the model monitors, and its
+        seconds.
 
     Raises
     ------
@@ -111,6 +112,7 @@ def fit(
             row = _train_epoch(model, x, batch_size, last_saved, bar)
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
+            row |= model.monitor(x, held_out)
             row["seconds"] = time.perf_counter() - started
             model.epoch += 1
             model.history.append({"epoch": model.epoch} | row)
@@ -150,8 +152,8 @@ def _train_epoch(model: Model, x: Array, batch_size: int, last_saved: str | None
     gradient, grads = model.empty_grads()
     recorder = _TermRecorder(model, -(-x.shape[0] // batch_size), last_saved)
     for batch in _batches(model, x, batch_size):
-        noise = model.draw_noise(batch, model.streams["training_noise"])
-        terms, _ = model.evaluate_terms_and_grads(batch, noise, out=grads)
+        stream = model.streams["training_noise"]
+        terms = model.training_terms_(model.draw_data(batch, stream), stream, grads)
         recorder.add(terms, batch.shape[0])
         model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
         model.step += 1
@@ -175,8 +177,9 @@ def _validate(model: Model, x: Array, batch_size: int) -> dict[str, float]:
     batches = [x[start : start + batch_size] for start in range(0, x.shape[0], batch_size)]
     recorder = _TermRecorder(model, len(batches), None, must_be_finite=False)
     for batch in batches:
-        noise = model.draw_noise(batch, model.streams["validation"])
-        recorder.add(model.evaluate_terms(batch, noise), batch.shape[0])
+        stream = model.streams["validation"]
+        batch = model.draw_data(batch, stream)
+        recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), batch.shape[0])
     return recorder.means()
 
 

@@ -110,7 +110,7 @@ def _check_values(name: str, x: Array, dtype: str, unit_range: bool) -> None:
     if max(-low, high) > float(np.finfo(dtype).max):
         raise InputError(f"{name} has values in [{low:g}, {high:g}], which {dtype} cannot hold: scale it")
     if unit_range and (low < 0 or high > 1):
-        advice = "divide by 255" if low >= 0 and high <= 255 and high > 1 else "scale it, or use likelihood='gaussian'"
+        advice = "divide by 255" if low >= 0 and high <= 255 and high > 1 else "scale it, or choose a Gaussian model"
         raise InputError(
-            f"{name} must lie in [0, 1] for a Bernoulli likelihood, got values in [{low:g}, {high:g}]: {advice}"
+            f"{name} must lie in [0, 1] for a Bernoulli model, got values in [{low:g}, {high:g}]: {advice}"
         )

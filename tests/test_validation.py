@@ -136,7 +136,7 @@ def test_data_that_fit_are_not_copied(backend: Backend) -> None:
     ("low", "high", "advice"),
     [
         (0, 255, "divide by 255"),
-        (-1, 1, "scale it, or use likelihood='gaussian'"),
+        (-1, 1, "scale it, or choose a Gaussian model"),
         (0, 300, "scale it"),
         (-0.1, 0, "scale"),
     ],
@@ -144,7 +144,7 @@ def test_data_that_fit_are_not_copied(backend: Backend) -> None:
 def test_bernoulli_data_outside_0_to_1_are_refused_with_advice(low: float, high: float, advice: str) -> None:
     x = np.array([[low, 0, high]], dtype=float)
     with pytest.raises(
-        InputError, match=rf"in \[0, 1\] for a Bernoulli likelihood, got values in \[{low}, {high}\]: {advice}"
+        InputError, match=rf"in \[0, 1\] for a Bernoulli model, got values in \[{low}, {high}\]: {advice}"
     ):
         check_matrix("x", x, 3, CPU, "float32", unit_range=True)
     check_matrix("x", x, 3, CPU, "float32")

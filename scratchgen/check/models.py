@@ -15,6 +15,7 @@ from scratchgen.backend import Backend
 from scratchgen.check.piece import Piece
 from scratchgen.finite_differences import GradcheckReport, gradcheck
 from scratchgen.finite_differences.trees import flattened
+from scratchgen.models.boltzmann.rbm import RBM
 from scratchgen.models.vae import VAE
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
@@ -31,6 +32,8 @@ class _Entry(NamedTuple):
 
 _VAE = {"n_visible": _VISIBLE, "hidden": (5,), "n_latent": 2}
 _GAUSSIAN = _VAE | {"likelihood": "gaussian", "sigma": 0.4}
+_RBM = {"n_visible": _VISIBLE, "n_hidden": _VISIBLE}
+_PENALTIES = {"weight_decay": 0.3, "sparsity_cost": 0.7, "sparsity_target": 0.2}
 
 _MODELS = (
     _Entry(VAE, "bernoulli", _VAE),
@@ -45,6 +48,11 @@ _MODELS = (
     _Entry(VAE, "gaussian sigmoid", _GAUSSIAN | {"output_mean": "sigmoid"}),
     _Entry(VAE, "learned sigma", _GAUSSIAN | {"sigma": "learned"}),
     _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
+    _Entry(RBM, "bernoulli", _RBM),
+    _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
+    _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),
+    _Entry(RBM, "learned sigma", _RBM | {"visible": "gaussian", "sigma": "learned"}),
+    _Entry(RBM, "learned sigma penalties", _RBM | {"visible": "gaussian", "sigma": "learned"} | _PENALTIES),
 )
 
 

@@ -20,7 +20,12 @@ from scratchgen.kernels.bias_activation import ACTIVATIONS
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
-from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
+from scratchgen.ops.divergences import (
+    kl_bernoulli_backward,
+    kl_bernoulli_forward,
+    kl_standard_normal_backward,
+    kl_standard_normal_forward,
+)
 from scratchgen.ops.gaussian import (
     reparameterise_backward,
     reparameterise_forward,
@@ -35,6 +40,7 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
@@ -52,6 +58,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
         return Piece(name, partial(_check_pair, name, forward, backward, inputs, fixed, backend))
 
     x, unit_x = normal(_N, _FEATURES), stream.uniform((_N, _FEATURES), "float64")
+    unit_y = stream.uniform((_N, _FEATURES), "float64")
     params = LinearParams(normal(_FEATURES, _FEATURES), normal(_FEATURES))
     affine = {"x": x, "params": params}
     network = {"x": x, "layers": (params, LinearParams(normal(_FEATURES, _FEATURES), normal(_FEATURES)))}
@@ -81,6 +88,8 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("gaussian_nll", *squares, {"mean": rows[:_N], "x": x, "log_sigma": log_sigma}),
         pair(f"gaussian_nll {several}", *squares, {"mean": rows, "x": x, "log_sigma": log_sigma}),
         pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
+        pair("kl_bernoulli", kl_bernoulli_forward, kl_bernoulli_backward, {"p": unit_x, "q": unit_y}),
+        pair("sparsity", sparsity_forward, sparsity_backward, {"p": unit_x}, target=0.2),
         pair("free_energy", *free_energy, {"params": machine, "v": unit_x}),
         pair("free_energy gaussian", *free_energy, {"params": gaussian_machine, "v": x}),
         pair("reparameterise", *sample, q, noise=noise),

@@ -26,9 +26,9 @@ import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.inference.parameters import check_rows
-from scratchgen.kernels.gibbs_units import sample_bernoulli_units_
 from scratchgen.ops.boltzmann import RBMParams, is_gaussian, scaled_visible, visible_energy
 from scratchgen.random import Stream
+from scratchgen.samplers.gibbs import draw_units_
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 
@@ -133,6 +133,4 @@ def draw_visible_(params: RBMParams, product: Array, bias: Array, beta: float, s
 def _draw_units_(product: Array, bias: Array, beta: float, stream: Stream) -> Array:
     """Draw Bernoulli units with log odds beta (product + bias); the storage of the product is used."""
     inverse_temperature = namespace(product).full(product.shape[0], beta, dtype=product.dtype)
-    sample = sample_bernoulli_units_.on(stream.backend)
-    with stream.draws() as (key, draw):
-        return sample(product, bias, inverse_temperature, key, draw, 0)[0]
+    return draw_units_(product, bias, inverse_temperature, stream)[0]

@@ -1,3 +1,4 @@
 """Models: parameters, and a loss with its gradient by hand."""
 
-MODELS = {"VAE": "scratchgen.models.vae"}  # class name, as a weights file has it -> module
+# class name, as a weights file has it -> module
+MODELS = {"VAE": "scratchgen.models.vae", "RBM": "scratchgen.models.boltzmann.rbm"}

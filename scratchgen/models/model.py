@@ -87,12 +87,43 @@ class Model(ABC):
     def evaluate_terms_and_grads(self, x: Array, noise: Array, out: Any = None) -> tuple[Any, Any]:
         """Return the terms of the loss and its gradient, without checking the input."""
 
-    def adapt_to_data_(self, x: Array) -> None:  # noqa: B027 (a model without such values need not define it)
+    # What follows need not be defined by a subclass.
+
+    def default_optimizer(self) -> Optimizer:
+        """Return the optimiser of a model that has not been given another."""
+        return Adam()
+
+    def adapt_to_data_(self, x: Array) -> None:  # noqa: B027
         """Set initial values that depend on the training data; called once, before the first step."""
 
     def scheduled_values(self) -> dict[str, float]:
         """Return the values, at the present step, of the schedules that are part of the loss."""
         return {}
+
+    def draw_data(self, x: Array, stream: Stream) -> Array:
+        """Return the batch `x` as the loss is to see it this time: itself, unless the model draws it afresh."""
+        return x
+
+    def training_terms_(self, x: Array, stream: Stream, out: Any) -> Any:
+        """Draw the noise of the batch `x` and return the terms of its loss; `out` receives what the optimiser follows.
+
+        That is the gradient, unless the model has a reason to train along another direction. What a model keeps from
+        step to step, such as persistent chains, may change.
+        """
+        return self.evaluate_terms_and_grads(x, self.draw_noise(x, stream), out)[0]
+
+    def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
+        """Return further columns of the history after an epoch; must not change how training goes on."""
+        return {}
+
+    def own_state(self) -> State:
+        """Return what the model keeps from step to step besides parameters and moments."""
+        return State()
+
+    def restore_own(self, state: State) -> None:
+        """Take over what `own_state` gave; raise before anything is changed if it does not fit this model."""
+        check_arrays(state.arrays, {})
+        check_names("values", state.values, {})
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -146,7 +177,7 @@ class Model(ABC):
         self.streams = {name: root.child(i) for i, name in enumerate(STREAM_NAMES)}
         self.theta, self.params = parameters.allocate(self.layout, xp, self.dtype)
         self._initialise_(self.streams["initialisation"])
-        self._start_optimizer(Adam())
+        self._start_optimizer(self.default_optimizer())
         self.step = 0
         self.epoch = 0
         self.history = History()
@@ -167,6 +198,8 @@ class Model(ABC):
         """Return the whole state. Arrays are the model's own, not copies."""
         arrays = {"theta": self.theta}
         arrays |= {f"optimizer.{name}": array for name, array in self.optimizer_state.arrays.items()}
+        own = self.own_state()
+        arrays |= {f"own.{name}": array for name, array in own.arrays.items()}
         values = {
             "step": self.step,
             "epoch": self.epoch,
@@ -175,6 +208,7 @@ class Model(ABC):
             "optimizer_steps": self.optimizer_state.n_steps,
             "history": self.history.columns,
             "environment": self.environment,
+            "own": own.values,
         }
         return State(arrays, values)
 
@@ -188,17 +222,19 @@ class Model(ABC):
         """
         values = state.values
         try:
-            _check_names("values", values, self.state().values)
+            check_names("values", values, self.state().values)
             optimizer = check_optimizer(values["optimizer"])
             started = optimizer.start(self.theta, self.backend.xp)
             expected = {"theta": self.theta} | {f"optimizer.{n}": a for n, a in started.arrays.items()}
-            _check_arrays(state.arrays, expected)
-            _check_names("streams", values["streams"], self.streams)
+            own = {name: array for name, array in state.arrays.items() if name.startswith("own.")}
+            check_arrays({name: array for name, array in state.arrays.items() if name not in own}, expected)
+            check_names("streams", values["streams"], self.streams)
             streams = {name: Stream.from_state(values["streams"][name], self.backend) for name in STREAM_NAMES}
             step, epoch, n_steps = (check_count(name, values[name], 0) for name in ("step", "epoch", "optimizer_steps"))
             history, environment = History({**values["history"]}), values["environment"]
             if not isinstance(environment, str | None):
                 raise FileFormatError(f"environment must be a text or null, got {environment!r}")
+            self.restore_own(State({name.removeprefix("own."): a for name, a in own.items()}, values["own"]))
         except (TypeError, ValueError, AttributeError) as error:
             raise FileFormatError(f"not the state of such a model: {error}") from error
         for name, array in expected.items():
@@ -221,13 +257,15 @@ class Model(ABC):
         save(self, path)
 
 
-def _check_names(what: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
+def check_names(what: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Refuse other names than those expected."""
     if found.keys() != expected.keys():
         raise FileFormatError(f"expected the {what} {sorted(expected)}, found {sorted(found)}")
 
 
-def _check_arrays(found: dict[str, Array], expected: dict[str, Array]) -> None:
-    _check_names("arrays", found, expected)
+def check_arrays(found: dict[str, Array], expected: dict[str, Array]) -> None:
+    """Refuse arrays of other names, shapes or types than those expected."""
+    check_names("arrays", found, expected)
     for name, array in expected.items():
         if tuple(found[name].shape) != tuple(array.shape) or to_numpy(found[name]).dtype != array.dtype:
             raise FileFormatError(

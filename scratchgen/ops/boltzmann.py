@@ -26,8 +26,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from scratchgen.backend import namespace
-from scratchgen.kernels.array_math import sigmoid, softplus
+from scratchgen.backend import Backend, namespace
+from scratchgen.kernels.free_energy import hidden_free_energy_
+from scratchgen.ops.linear import REFERENCE
 from scratchgen.typing import Array, Float
 
 
@@ -75,7 +76,9 @@ def energy(params: RBMParams, v: Float[Array, "n visible"], h: Float[Array, "n h
     return visible_energy(params, v) - h @ params.c - coupling
 
 
-def free_energy_forward(params: RBMParams, v: Float[Array, "n visible"]) -> tuple[Float[Array, " n"], FreeEnergyCache]:
+def free_energy_forward(
+    params: RBMParams, v: Float[Array, "n visible"], backend: Backend = REFERENCE
+) -> tuple[Float[Array, " n"], FreeEnergyCache]:
     """Return ``F(v) = -log sum_h exp(-E(v, h)) = E_v(v) - sum_j softplus(c_j + (v W)_j)``.
 
     The sum over the hidden states factorises, one term a unit; E_v is `visible_energy`, and v is scaled by 1 / s^2
@@ -85,27 +88,66 @@ def free_energy_forward(params: RBMParams, v: Float[Array, "n visible"]) -> tupl
     --------
     softplus' is the sigmoid, which is p_j = p(h_j = 1 | v). With x = v (Bernoulli) or x = v / s^2 (Gaussian):
 
-        dW = - x^T (dF p),   dc = - sum_n dF p,
-        db = - sum_n dF v                         dv = - dF (b + p W^T)                          (Bernoulli)
-        db = - sum_n dF (v - b) / s^2             dv = dF ((v - b) - p W^T) / s^2                (Gaussian)
-        dlog_s = sum_n dF (2 x (p W^T) - (v - b)^2 / s^2),   for dx / dlog_s = -2 x.
+        da = - dF p,   dW = x^T da,   dc = sum_n da,   dx = da W^T,
+        db = - sum_n dF v                         dv = dx - dF b                             (Bernoulli)
+        db = - sum_n dF (v - b) / s^2             dv = (dx + dF (v - b)) / s^2               (Gaussian)
+        dlog_s = - sum_n (2 x dx + dF (v - b)^2 / s^2),   for the derivative of x by log s is -2 x.
     """
-    a = scaled_visible(params, v) @ params.W + params.c  # (n, hidden)
-    free_energy = visible_energy(params, v) - namespace(v).sum(softplus(a), axis=1)
-    return free_energy, FreeEnergyCache(params, v, sigmoid(a))
+    return free_energy_of_product_(params, v, scaled_visible(params, v) @ params.W, backend)
+
+
+def free_energy_of_product_(
+    params: RBMParams, v: Float[Array, "n visible"], product: Float[Array, "n hidden"], backend: Backend = REFERENCE
+) -> tuple[Float[Array, " n"], FreeEnergyCache]:
+    """Return what `free_energy_forward` does, given the product ``x W``, whose storage is used."""
+    total, p_h = hidden_free_energy_.on(backend)(product, params.c)
+    return visible_energy(params, v) - total, FreeEnergyCache(params, v, p_h)
 
 
 def free_energy_backward(dF: Float[Array, " n"], cache: FreeEnergyCache) -> tuple[RBMParams, Float[Array, "n visible"]]:
     """Return ``(dparams, dv)``."""
-    (W, b, _, log_sigma), v, p_h = cache
+    params, v, p_h = cache
+    da = -dF[:, None] * p_h  # (n, hidden)
+    dx = da @ params.W.T  # (n, visible)
+    dparams = _params_gradient(dF, da, dx, cache, None)
+    if not is_gaussian(params):
+        return dparams, dx - dF[:, None] * params.b
+    return dparams, scaled_visible(params, dx + dF[:, None] * (v - params.b))
+
+
+def free_energy_backward_params(
+    dF: Float[Array, " n"], cache: FreeEnergyCache, out: RBMParams | None = None
+) -> RBMParams:
+    """Return ``dparams`` alone, in `out` where it is given; dx, a further product, is made only for `log_sigma`."""
+    params, _, p_h = cache
+    da = -dF[:, None] * p_h  # (n, hidden)
+    wants_log_sigma = is_gaussian(params if out is None else out)
+    return _params_gradient(dF, da, da @ params.W.T if wants_log_sigma else None, cache, out)
+
+
+def _params_gradient(
+    dF: Array, da: Array, dx: Array | None, cache: FreeEnergyCache, out: RBMParams | None
+) -> RBMParams:
+    params, v, _ = cache
     xp = namespace(dF, v)
-    x = scaled_visible(cache.params, v)
-    weighted = dF[:, None] * p_h  # (n, hidden)
-    from_hidden = weighted @ W.T  # (n, visible)
-    dW, dc = -(x.T @ weighted), -xp.sum(weighted, axis=0)
-    if not is_gaussian(cache.params):
-        return RBMParams(dW, -(v.T @ dF), dc), -(dF[:, None] * b + from_hidden)
-    precision = xp.exp(-2 * log_sigma)
-    residual = dF[:, None] * (v - b)  # (n, visible)
-    dlog_sigma = xp.sum(2 * x * from_hidden - residual * (v - b) * precision, axis=0)
-    return RBMParams(dW, -xp.sum(residual, axis=0) * precision, dc, dlog_sigma), (residual - from_hidden) * precision
+    x = scaled_visible(params, v)
+    dW = x.T @ da if out is None else xp.matmul(x.T, da, out=out.W)
+    dc = xp.sum(da, axis=0)
+    if not is_gaussian(params):
+        return _stored(RBMParams(dW, -(v.T @ dF), dc), out)
+    precision = xp.exp(-2 * params.log_sigma)
+    residual = dF[:, None] * (v - params.b)  # (n, visible)
+    db = -xp.sum(residual, axis=0) * precision
+    if dx is None:
+        return _stored(RBMParams(dW, db, dc), out)
+    dlog_sigma = -xp.sum(2 * x * dx + residual * (v - params.b) * precision, axis=0)
+    return _stored(RBMParams(dW, db, dc, dlog_sigma), out)
+
+
+def _stored(dparams: RBMParams, out: RBMParams | None) -> RBMParams:
+    if out is None:
+        return dparams
+    for derivative, destination in zip(dparams, out, strict=True):
+        if not isinstance(destination, tuple) and derivative is not destination:
+            destination[...] = derivative
+    return out

@@ -43,3 +43,47 @@ def kl_standard_normal_backward(
     """Return ``(dmean, dlog_var)``."""
     xp = namespace(dkl, cache.mean)
     return dkl[:, None] * cache.mean, 0.5 * dkl[:, None] * (xp.exp(cache.log_var) - 1)
+
+
+class BernoulliKLCache(NamedTuple):
+    """What `kl_bernoulli_backward` needs of the forward pass."""
+
+    p: Array
+    q: Array
+
+
+def kl_bernoulli_forward(
+    p: Float[Array, "n features"], q: Float[Array, "n features"]
+) -> tuple[Float[Array, " n"], BernoulliKLCache]:
+    """Return ``KL(Bernoulli(p) || Bernoulli(q)) = sum_j p_j log(p_j / q_j) + (1 - p_j) log((1 - p_j) / (1 - q_j))``.
+
+    Probabilities of 0 and 1 are taken as the numbers next to them in their type, so that the result and its gradient
+    are finite.
+
+    Gradient
+    --------
+    Each term depends on one feature:
+
+        dp = dkl (log(p / q) - log((1 - p) / (1 - q))),   dq = dkl ((1 - p) / (1 - q) - p / q).
+    """
+    xp = namespace(p, q)
+    p, q = _inside(p), _inside(q)
+    kl = xp.sum(p * xp.log(p / q) + (1 - p) * xp.log((1 - p) / (1 - q)), axis=-1)
+    return kl, BernoulliKLCache(p, q)
+
+
+def kl_bernoulli_backward(
+    dkl: Float[Array, " n"], cache: BernoulliKLCache
+) -> tuple[Float[Array, "n features"], Float[Array, "n features"]]:
+    """Return ``(dp, dq)``."""
+    p, q = cache
+    xp = namespace(dkl, p)
+    dp = xp.log(p / q) - xp.log((1 - p) / (1 - q))
+    dq = (1 - p) / (1 - q) - p / q
+    return dkl[:, None] * dp, dkl[:, None] * dq
+
+
+def _inside(p: Array) -> Array:
+    """Return probabilities in the open interval (0, 1)."""
+    xp = namespace(p)
+    return xp.clip(p, xp.finfo(p.dtype).smallest_normal, 1 - xp.finfo(p.dtype).eps)

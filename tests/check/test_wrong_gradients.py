@@ -18,8 +18,8 @@ from scratchgen.backend import get_backend
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activations import activation_backward
-from scratchgen.ops.boltzmann import free_energy_backward
-from scratchgen.ops.divergences import kl_standard_normal_backward
+from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
+from scratchgen.ops.divergences import kl_bernoulli_backward, kl_standard_normal_backward
 from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
 from scratchgen.ops.likelihoods import bernoulli_nll_and_dlogits, bernoulli_nll_backward, gaussian_nll_backward
 from scratchgen.ops.linear import (
@@ -28,6 +28,7 @@ from scratchgen.ops.linear import (
     linear_backward,
     linear_backward_params,
 )
+from scratchgen.ops.penalties import sparsity_backward
 
 # a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
 BACKWARDS = {
@@ -39,6 +40,9 @@ BACKWARDS = {
     bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
     gaussian_nll_backward: (3, "gaussian_nll*"),
     free_energy_backward: (5, "free_energy gaussian"),
+    free_energy_backward_params: (4, "RBM learned sigma"),
+    kl_bernoulli_backward: (2, "kl_bernoulli"),
+    sparsity_backward: (1, "sparsity"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
     reparameterise_backward: (2, "reparameterise L=2"),
     reparameterise_kl_backward: (2, "reparameterise_kl*"),

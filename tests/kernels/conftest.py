@@ -155,6 +155,15 @@ def _latent_backward(arguments: Callable[[Draws], Arguments]) -> Callable[[Draws
     return backward
 
 
+def _hidden(draws: Draws) -> Arguments:
+    return {"product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
+
+
+def _extreme_hidden(draws: Draws) -> Arguments:
+    a = np.array([[-1e4, -80, -30, -1e-3], [0, 1e-20, 30, 80]], dtype=draws.dtype)
+    return {"product": a, "bias": np.zeros(a.shape[1], dtype=draws.dtype)}
+
+
 def _fill(draws: Draws) -> Arguments:
     return {"out": draws.vector(), "key": KEY, "draw": DRAW}
 
@@ -195,6 +204,7 @@ _OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
 _LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
+_HIDDEN = {"results": ("total", "probability"), "writes": ("product",)}
 _SWEEPS = {"results": ("v", "h"), "ignores": ("v", "W", "b", "c", "inverse_temperature")}
 
 CASES = (
@@ -229,6 +239,7 @@ CASES = (
     Case("fill_normal", "", _fill, **_OUT),
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
+    Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
     Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
     # ... and these return nothing but draws
     Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
@@ -247,6 +258,7 @@ EXTREMES = (
     ),
     *(Case("bias_activation_forward_", f, _extreme_forward(f), **_FORWARD) for f in ACTIVATIONS),
     *(Case("bias_activation_backward_", f, _backward(f, _extreme_forward), **_BACKWARD) for f in ACTIVATIONS),
+    Case("hidden_free_energy_", "", _extreme_hidden, **_HIDDEN),
     Case("reparameterise_kl_forward", "", _with_noise(_extreme_latent, 1), **_LATENT),
     Case(
         "reparameterise_kl_backward",
@@ -258,7 +270,9 @@ EXTREMES = (
 
 
 # What `ops` calls on any array library; the others change arrays in place or need unsigned integers.
-DIFFERENTIABLE = tuple(c for c in CASES if c.operation.startswith(("bernoulli_nll", "bias_activation", "reparam")))
+DIFFERENTIABLE = tuple(
+    c for c in CASES if c.operation.startswith(("bernoulli_nll", "bias_activation", "hidden", "reparam"))
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -66,8 +66,8 @@ BAD_DATA = pytest.mark.parametrize(
         (HALF.astype(object), "x must hold real numbers, got dtype object"),
         ([[0, 1, 1, 0], [0, 1]], "x must be a rectangular array of numbers"),
         (None, "x must hold real numbers"),
-        (255 * HALF, r"must lie in \[0, 1\] for a Bernoulli likelihood, got values in \[127.5, 127.5\]: divide by 255"),
-        (HALF - 1, r"got values in \[-0.5, -0.5\]: scale it, or use likelihood='gaussian'"),
+        (255 * HALF, r"must lie in \[0, 1\] for a Bernoulli model, got values in \[127.5, 127.5\]: divide by 255"),
+        (HALF - 1, r"got values in \[-0.5, -0.5\]: scale it, or choose a Gaussian model"),
     ],
 )
 

@@ -16,7 +16,12 @@ from scratchgen import ops
 from scratchgen.backend import get_backend
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
-from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_normal_forward
+from scratchgen.ops.divergences import (
+    kl_bernoulli_backward,
+    kl_bernoulli_forward,
+    kl_standard_normal_backward,
+    kl_standard_normal_forward,
+)
 from scratchgen.ops.gaussian import (
     reparameterise_backward,
     reparameterise_forward,
@@ -31,6 +36,7 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
 SIZES = {"D": 5, "K": 3, "L": 2, "1": 1}
@@ -41,6 +47,7 @@ class Op(NamedTuple):
     forward: Callable[..., tuple[Any, Any]]  # of the inputs by name: (y, cache)
     backward: Callable[..., Any]  # of dy and the cache: the gradients of the leading inputs
     inputs: dict[str, str]  # name -> axes
+    of_batch: bool = False  # whether the rows of a batch meet in the result
 
 
 def table(backend):
@@ -68,6 +75,12 @@ def table(backend):
     def gaussian_free_energy(W, b, c, log_sigma, v):
         return free_energy_forward(RBMParams(W, b, c, log_sigma), v)
 
+    def kl_bernoulli(unit_p, unit_q):
+        return kl_bernoulli_forward(unit_p, unit_q)
+
+    def sparsity(unit_p):
+        return sparsity_forward(unit_p, 0.2)
+
     machine = {"W": "D K", "b": "D", "c": "K"}
     affine = {"x": "N D", "W": "D K", "b": "K"}
     sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
@@ -89,6 +102,8 @@ def table(backend):
             gaussian_free_energy, free_energy_backward, machine | {"log_sigma": "D", "v": "N D"}
         ),
         "gaussian_nll": Op(gaussian_nll_forward, gaussian_nll_backward, {"mean": "N D", "x": "N D", "log_sigma": "1"}),
+        "kl_bernoulli": Op(kl_bernoulli, kl_bernoulli_backward, {"unit_p": "N D", "unit_q": "N D"}),
+        "sparsity": Op(sparsity, sparsity_backward, {"unit_p": "N D"}, of_batch=True),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}
         ),
@@ -100,6 +115,7 @@ def table(backend):
 
 
 NAMES = list(table(get_backend("numpy")))
+ROW_BY_ROW = [name for name, op in table(get_backend("numpy")).items() if not op.of_batch]
 
 
 @pytest.fixture(params=NAMES)
@@ -166,6 +182,7 @@ def test_strided_and_transposed_inputs_give_the_same_numbers(op):
 
 
 @pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("op", ROW_BY_ROW, indirect=True)
 def test_batch_of_none_or_one_gives_the_right_shapes(op, n):
     inputs = draw_inputs(op, n)
     outputs, gradients = evaluate(op, inputs)
@@ -177,6 +194,7 @@ def test_batch_of_none_or_one_gives_the_right_shapes(op, n):
             assert not gradient.any()  # of parameters: a sum over no examples
 
 
+@pytest.mark.parametrize("op", ROW_BY_ROW, indirect=True)
 def test_batched_equals_one_by_one(op):
     inputs = draw_inputs(op)
     alone = [

@@ -1,0 +1,127 @@
+r"""The loss of a restricted Boltzmann machine for given negative samples, with its gradients.
+
+.. math:: \text{loss} = \frac1n \sum_{i=1}^n F(x_i) - \frac1m \sum_{i=1}^m F(v_i)
+          + \frac{\lambda}{2} \sum_{ij} W_{ij}^2 + \kappa \sum_j \mathrm{KL}(\rho \,\|\, q_j)
+
+for data x and negative samples v, with q_j the mean over the data of p(h_j = 1 | x). Data and samples are one batch
+whose rows have the weights 1/n and -1/m: the statistics of both phases are one matrix product.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from scratchgen.backend import Backend, namespace
+from scratchgen.errors import InputError
+from scratchgen.ops.boltzmann import (
+    RBMParams,
+    free_energy_backward,
+    free_energy_backward_params,
+    free_energy_forward,
+    free_energy_of_product_,
+    is_gaussian,
+    scaled_visible,
+)
+from scratchgen.ops.linear import DenseCache, LinearParams, dense_backward_
+from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
+from scratchgen.typing import Array
+from scratchgen.validation import is_finite_number
+
+
+class RBMTerms(NamedTuple):
+    """``loss = data_free_energy - model_free_energy + penalty``, in nats: means of F over data and negative samples."""
+
+    loss: Any
+    data_free_energy: Any
+    model_free_energy: Any
+    penalty: Any
+
+
+class Penalties(NamedTuple):
+    """lambda, kappa and rho of the loss."""
+
+    weight_decay: float = 0.0
+    sparsity_cost: float = 0.0
+    sparsity_target: float = 0.1
+
+    def check(self) -> None:
+        """Refuse values out of range."""
+        for name, value in (("weight_decay", self.weight_decay), ("sparsity_cost", self.sparsity_cost)):
+            if not (is_finite_number(value) and value >= 0):
+                raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+        if not (is_finite_number(self.sparsity_target) and 0 < self.sparsity_target < 1):
+            raise InputError(f"sparsity_target must be in (0, 1), got {self.sparsity_target!r}")
+
+
+def terms(machine: RBMParams, x: Array, noise: Array, penalties: Penalties, backend: Backend) -> RBMTerms:
+    """Return the terms of the loss."""
+    data_free_energy, cache = free_energy_forward(machine, x, backend)
+    model_free_energy, _ = free_energy_forward(machine, noise, backend)
+    penalty = _penalty(machine, penalties, cache.p_h)
+    return _terms(data_free_energy, model_free_energy, penalty)
+
+
+def terms_and_grads(
+    machine: RBMParams,
+    x: Array,
+    noise: Array,
+    product: Array,
+    penalties: Penalties,
+    grads: RBMParams,
+    backend: Backend,
+) -> tuple[RBMTerms, Array]:
+    """Fill `grads`; return the terms, and p(h = 1 | x).
+
+    `product` is that of x with the couplings, which whoever drew the negative samples has already made.
+    """
+    xp, n, m = namespace(x, noise), x.shape[0], noise.shape[0]
+    weights = xp.full(n + m, 1 / n, dtype=x.dtype)
+    weights[n:] = -1 / m
+    v = xp.concatenate([x, noise])  # (n + m, visible)
+    product = xp.concatenate([product, scaled_visible(machine, noise) @ machine.W])  # (n + m, hidden)
+    free_energy, cache = free_energy_of_product_(machine, v, product, backend)
+    free_energy_backward_params(weights, cache, grads)
+
+    p_h = cache.p_h[:n]
+    if penalties.weight_decay:
+        grads.W[...] += penalties.weight_decay * machine.W
+    if penalties.sparsity_cost:
+        dx, dparams = _sparsity_backward(machine, x, p_h, penalties, backend)
+        grads.W[...] += dparams.W
+        grads.c[...] += dparams.b
+        if is_gaussian(grads):
+            grads.log_sigma[...] -= 2 * xp.sum(scaled_visible(machine, x) * dx, axis=0)
+    return _terms(free_energy[:n], free_energy[n:], _penalty(machine, penalties, p_h)), p_h
+
+
+def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend) -> Array:
+    """Return the gradient of the loss with respect to the data, (n, visible)."""
+    free_energy, cache = free_energy_forward(machine, x, backend)
+    _, dx = free_energy_backward(namespace(x).full_like(free_energy, 1 / x.shape[0]), cache)
+    if penalties.sparsity_cost:
+        dx += scaled_visible(machine, _sparsity_backward(machine, x, cache.p_h, penalties, backend)[0])
+    return dx
+
+
+def _terms(data_free_energy: Array, model_free_energy: Array, penalty: Any) -> RBMTerms:
+    data, model = data_free_energy.mean(), model_free_energy.mean()
+    return RBMTerms(data - model + penalty, data, model, penalty)
+
+
+def _penalty(machine: RBMParams, penalties: Penalties, p_h: Array) -> Any:
+    penalty: Any = 0.0
+    if penalties.weight_decay:
+        penalty = 0.5 * penalties.weight_decay * namespace(machine.W).vdot(machine.W, machine.W)
+    if penalties.sparsity_cost:
+        penalty = penalty + penalties.sparsity_cost * sparsity_forward(p_h, penalties.sparsity_target)[0]
+    return penalty
+
+
+def _sparsity_backward(
+    machine: RBMParams, x: Array, p_h: Array, penalties: Penalties, backend: Backend
+) -> tuple[Array, LinearParams]:
+    """Return the gradients with respect to x as W sees it, and (W, c): p_h is sigmoid(x W + c)."""
+    _, cache = sparsity_forward(p_h, penalties.sparsity_target)
+    dp_h = sparsity_backward(penalties.sparsity_cost, cache)
+    layer = DenseCache(machine.W, scaled_visible(machine, x), p_h, "sigmoid")
+    return dense_backward_(dp_h, layer, backend=backend)
