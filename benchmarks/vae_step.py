@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Contender
+from benchmarks.mnist import load_rows
 from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
-from scratchgen import VAE, ScratchgenError, Stream, datasets
+from scratchgen import VAE, ScratchgenError, Stream
 
 N_VISIBLE, N_HIDDEN, N_LATENT, BATCH = 784, 400, 20, 128
 N_BATCHES = 64  # 26 MB: more than stays in the caches of a core
@@ -147,21 +148,11 @@ def _products(batches: np.ndarray, only_large: bool) -> Iterator[list[tuple[np.n
         yield [p for p in products if N_VISIBLE in (*p[0].shape, *p[1].shape)] if only_large else products
 
 
-def _load_batches() -> tuple[np.ndarray, str]:
-    """Return (N_BATCHES, BATCH, N_VISIBLE) intensities, and what they are."""
-    n = N_BATCHES * BATCH
-    if any(entry.name == "mnist" and entry.present for entry in datasets.available()):
-        x, name = datasets.load("mnist").x_train[:n], "MNIST"
-    else:
-        u = Stream(0, "numpy").uniform((n, N_VISIBLE))
-        x, name = np.where(u < 0.8, 0, u).astype(np.float32), "random numbers, of which 80 % are 0: MNIST is not here"
-    return np.ascontiguousarray(x).reshape(N_BATCHES, BATCH, N_VISIBLE), name
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line("vae_step", __doc__, rounds=50, calls=10, threads=available_cores())
     options = parser.parse_args(arguments)
-    batches, data = _load_batches()
+    rows, data = load_rows(N_BATCHES * BATCH)
+    batches = rows.reshape(N_BATCHES, BATCH, N_VISIBLE)
     ours, products, large, torch_products = (
         "scratchgen",
         "its 14 products, NumPy",
