@@ -24,6 +24,8 @@ _MODULES = (
     "bias_activation",
     "gibbs_sweeps",
     "gibbs_units",
+    "ising_checkerboard",
+    "ising_metropolis",
     "latent",
     "philox",
     "sgd",
