@@ -25,6 +25,8 @@ _MODULES = (
     "free_energy",
     "gibbs_sweeps",
     "gibbs_units",
+    "ising_checkerboard",
+    "ising_metropolis",
     "latent",
     "philox",
     "sgd",

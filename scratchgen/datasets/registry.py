@@ -14,6 +14,7 @@ from typing import Any, Literal
 from scratchgen.datasets.dataset import Dataset
 from scratchgen.datasets.digits import read_digits
 from scratchgen.datasets.files import Collection, find
+from scratchgen.datasets.ising import N_TEST, N_TRAIN, ising_configurations
 from scratchgen.datasets.mnist import FASHION_MNIST, FASHION_MNIST_CLASSES, MNIST, MNIST_CLASSES, read_images
 from scratchgen.datasets.patterns import bars_and_stripes
 from scratchgen.errors import InputError
@@ -116,6 +117,19 @@ _TABLE = (
         read=bars_and_stripes,
         options=("size",),
     ),
+    Entry(
+        name="ising",
+        kind="generated",
+        n_train=N_TRAIN,
+        n_test=N_TEST,
+        image_shape=(8, 8),
+        description="spins of the two-dimensional Ising model at its critical temperature, independent samples",
+        licence="none needed",
+        citation="L. Onsager, Crystal statistics I: a two-dimensional model with an order-disorder transition, "
+        "Phys. Rev. 65, 1944",
+        read=ising_configurations,
+        options=("size", "temperature"),
+    ),
 )
 
 
@@ -124,19 +138,24 @@ def load(name: str, **options: Any) -> Dataset:
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "bars-and-stripes"}
+    name : {"digits", "mnist", "fashion-mnist", "bars-and-stripes", "ising"}
         ``digits`` needs neither files nor a network. ``mnist`` and ``fashion-mnist`` are looked for in
         ``$SCRATCHGEN_DATA/mnist`` and ``$SCRATCHGEN_DATA/fashion_mnist``, then in the user's cache folder, then
-        downloaded into that. ``bars-and-stripes`` is computed.
+        downloaded into that. ``bars-and-stripes`` is computed, and ``ising`` is drawn by
+        Markov chains, one for each configuration.
     **options
         ``size`` : int, default 4
-            Height and width of ``bars-and-stripes``. The other data sets take no options.
+            Height and width of ``bars-and-stripes``; for ``ising``, 8 by default, an even number up to 32.
+        ``temperature`` : float
+            Of ``ising``, in units of the coupling; by default the critical temperature. The other data sets take no
+            options.
 
     Returns
     -------
     Dataset
         ``x_train``, ``x_test``: float32 in [0, 1], (n, features); ``y_train``, ``y_test``: int64, (n,), or None;
-        ``image_shape``; ``classes``. The split and the order are the same at every call; nothing is drawn at random.
+        ``image_shape``; ``classes``. The split and the order are the same at every call; what is drawn at random
+        has a fixed seed.
 
     Raises
     ------
@@ -173,6 +192,6 @@ def available() -> list[Entry]:
     Examples
     --------
     >>> [entry.name for entry in available()]
-    ['digits', 'mnist', 'fashion-mnist', 'bars-and-stripes']
+    ['digits', 'mnist', 'fashion-mnist', 'bars-and-stripes', 'ising']
     """
     return list(_TABLE)

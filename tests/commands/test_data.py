@@ -21,4 +21,4 @@ def test_what_is_not_here_is_listed_as_missing(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("SCRATCHGEN_DATA", "")
     monkeypatch.setattr("scratchgen.datasets.files.user_cache", lambda: Path("nowhere"))
     present = {line.split()[0]: line.split()[4] for line in run("data").stdout.splitlines()[1:]}
-    assert present == {"digits": "yes", "mnist": "no", "fashion-mnist": "no", "bars-and-stripes": "yes"}
+    assert present == {"digits": "yes", "mnist": "no", "fashion-mnist": "no", "bars-and-stripes": "yes", "ising": "yes"}

@@ -36,7 +36,7 @@ def test_what_is_loaded_is_what_the_table_says(entry: Entry) -> None:
 
 
 def test_every_entry_says_what_it_is_who_made_it_and_under_which_licence() -> None:
-    assert list(ENTRIES) == ["digits", "mnist", "fashion-mnist", "bars-and-stripes"]
+    assert list(ENTRIES) == ["digits", "mnist", "fashion-mnist", "bars-and-stripes", "ising"]
     for entry in ENTRIES.values():
         assert all((entry.description, entry.licence, entry.citation, entry.where))
 
@@ -55,7 +55,7 @@ def test_a_data_set_is_present_once_its_last_file_is(monkeypatch: pytest.MonkeyP
 
 def test_what_needs_no_file_is_always_present(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCRATCHGEN_DATA", raising=False)
-    assert [name for name, entry in ENTRIES.items() if entry.present] == ["digits", "bars-and-stripes"]
+    assert [name for name, entry in ENTRIES.items() if entry.present] == ["digits", "bars-and-stripes", "ising"]
 
 
 @pytest.mark.parametrize(

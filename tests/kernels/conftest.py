@@ -200,12 +200,20 @@ def _sweeps(n_more_visible: int, n_more_hidden: int, starts_from: str = "states"
     return arguments
 
 
+def _ising(draws: Draws) -> Arguments:
+    sides = 2 + 2 * (draws.columns // 2 % 3), 2 + 2 * (draws.columns % 5)
+    spins = np.sign(draws.normal(draws.rows, *sides)).astype(np.int8)
+    chains = {"inverse_temperature": draws.uniform(draws.rows), "field": draws.normal(draws.rows)}
+    return {"spins": spins, **chains, "n_sweeps": 2, "key": KEY, "draw": DRAW}
+
+
 _OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
 _LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
 _HIDDEN = {"results": ("total", "probability"), "writes": ("product",)}
 _SWEEPS = {"results": ("v", "h"), "ignores": ("v", "W", "b", "c", "inverse_temperature")}
+_ISING = {"ignores": ("inverse_temperature", "field")}
 
 CASES = (
     Case("adam_", "", _adam, results=("theta", "m", "v"), writes=("theta", "m", "v")),
@@ -245,6 +253,8 @@ CASES = (
     Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
     Case("gibbs_sweeps", "", _sweeps(0, 1), **_SWEEPS),
     Case("gibbs_sweeps", "greys", _sweeps(0, 1, starts_from="greys"), **_SWEEPS),
+    Case("ising_checkerboard", "", _ising, results=("spins",), **_ISING),
+    Case("ising_metropolis", "", _ising, results=("spins", "n_accepted"), **_ISING),
 )
 
 # Arguments at which a naive formula overflows, cancels or loses all digits; no result adds terms of opposite signs.
