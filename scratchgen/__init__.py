@@ -32,10 +32,12 @@ _EXPORTS = {
     "FileFormatError": "errors",
     "InputError": "errors",
     "ReproducibilityWarning": "errors",
+    "SamplingError": "errors",
     "ScratchgenError": "errors",
+    "TemperatureWarning": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "schedules", "training")
+_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 
