@@ -33,7 +33,9 @@ _EXPORTS = {
     "FileFormatError": "errors",
     "InputError": "errors",
     "ReproducibilityWarning": "errors",
+    "SamplingError": "errors",
     "ScratchgenError": "errors",
+    "TemperatureWarning": "errors",
     "TrainingError": "errors",
 }
 _SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")

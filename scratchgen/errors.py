@@ -23,3 +23,11 @@ class TrainingError(ScratchgenError):
 
 class ReproducibilityWarning(UserWarning):
     """Training continues where its results may differ in the last bits from those of the machine that began it."""
+
+
+class SamplingError(ScratchgenError):
+    """A chain left the finite numbers: the message names the step and the chain."""
+
+
+class TemperatureWarning(UserWarning):
+    """A step and a noise belong to another temperature than the one that was asked for."""

@@ -20,13 +20,18 @@ IMAGES = RNG.random((12, 20))  # 12 images of 4 x 5
 MEAN = RNG.normal(size=(12, 2))
 MEAN_3D = RNG.normal(size=(12, 3))
 LABELS = np.arange(12) % 3
-for _array in (IMAGES, MEAN, MEAN_3D, LABELS):
+PATHS = RNG.normal(size=(20, 3, 2))
+for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS):
     _array.flags.writeable = False  # a picture that changes its input fails
 
 
 def decode(z):
     """Decode to images of 1 x 2 pixels: the sigmoids of z_1 and z_2."""
     return 1 / (1 + np.exp(-z))
+
+
+def log_density(x):
+    return -(x**2).sum(axis=1)
 
 
 HISTORY = History(
@@ -40,6 +45,7 @@ ON_ONE_AXIS = {
     "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
     "latent_clusters": lambda **ax: plots.latent_clusters(MEAN, LABELS, **ax),
     "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
+    "chain_paths": lambda **ax: plots.chain_paths(PATHS, log_density, ((-3, 3), (-2, 2)), n_grid=30, **ax),
 }
 PICTURES = {**ON_ONE_AXIS, "training_curves": lambda: plots.training_curves(HISTORY)}
 
@@ -116,6 +122,8 @@ def test_arrays_on_a_device_are_copied_to_the_host(monkeypatch):
     np.testing.assert_array_equal(plane.get_array(), [[0.5, 0.5]])
     (points,) = plots.latent_clusters(DeviceArray(MEAN), DeviceArray(LABELS)).axes[0].collections
     np.testing.assert_array_equal(points.get_offsets(), MEAN)
+    (ax,) = plots.chain_paths(DeviceArray(PATHS), lambda x: DeviceArray(log_density(x)), BOUNDS).axes
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), PATHS[:, 0])
 
 
 def decoder_of_20(z):
@@ -123,6 +131,7 @@ def decoder_of_20(z):
 
 
 NO_EPOCH = History({"epoch": [], "loss": [], "reconstruction": [], "kl": []})
+BOUNDS = ((-1, 1), (-1, 1))
 BAD_INPUT = {
     "pixels": (lambda: plots.image_grid(IMAGES, (4, 4)), r"\(n, 16\).*\(12, 20\)"),
     "vector": (lambda: plots.image_grid(IMAGES[0], (4, 5)), r"got \(20,\)"),
@@ -148,6 +157,18 @@ BAD_INPUT = {
     "infinite mean": (lambda: plots.latent_clusters([[np.inf, 0.0]], [1]), "infinity"),
     "labels of other length": (lambda: plots.latent_clusters(MEAN, LABELS[:5]), r"12 examples.*\(5,\)"),
     "one-hot labels": (lambda: plots.latent_clusters(MEAN, np.eye(3)[LABELS]), r"\(12, 3\)"),
+    "one chain": (lambda: plots.chain_paths(PATHS[:, 0], log_density, BOUNDS), r"n_chains, 2\), got \(20, 2\)"),
+    "three dimensions": (lambda: plots.chain_paths(np.zeros((2, 1, 3)), log_density, BOUNDS), r"got \(2, 1, 3\)"),
+    "infinite path": (lambda: plots.chain_paths(PATHS * np.inf, log_density, BOUNDS), "infinity"),
+    "bounds": (lambda: plots.chain_paths(PATHS, log_density, ((1, -1), (0, 1))), "low < high, got"),
+    "bounds of one axis": (lambda: plots.chain_paths(PATHS, log_density, (0, 1)), "low < high, got"),
+    "grid": (lambda: plots.chain_paths(PATHS, log_density, BOUNDS, n_grid=1), "n_grid.*>= 2"),
+    "log densities": (
+        lambda: plots.chain_paths(PATHS, lambda x: x, BOUNDS, 5),
+        r"\(25,\) for 25 points, got \(25, 2\)",
+    ),
+    "density NaN": (lambda: plots.chain_paths(PATHS, lambda x: x[:, 0] * np.nan, BOUNDS), "finite somewhere"),
+    "density nowhere": (lambda: plots.chain_paths(PATHS, lambda x: x[:, 0] - np.inf, BOUNDS), "finite somewhere"),
     "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
     "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
     "no epochs": (lambda: plots.training_curves(NO_EPOCH), "train the model first"),

@@ -1,0 +1,1 @@
+"""Densities with known gradients and known integrals, which samplers can be held against: one a file."""
