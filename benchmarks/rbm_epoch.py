@@ -1,8 +1,8 @@
 """CD-1 training of an RBM, beside scikit-learn, beside PyTorch and beside its matrix products alone.
 
 The model is 784-500 on MNIST intensities; batch 64, float32, plain SGD at 0.05. A call is a pass over 100 shuffled
-batches, as each contender's users would write it, picking the rows included; times are for one step, of which MNIST has 938
-an epoch. What our history reports besides the loss is left out: its cost is `monitor_every`'s to choose.
+batches, as each contender's users would write it, picking the rows included; times are for one step, of which MNIST has
+938 an epoch. What our history reports besides the loss is left out: `monitor_every` says how often it is computed.
 
 scikit-learn keeps persistent chains instead of restarting them at the data, at the same cost. "By hand" in PyTorch is
 CD-1 from its statistics without autograd, "autograd" the loss F(v) - F(v') as courses have it. The products are those

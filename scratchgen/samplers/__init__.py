@@ -10,8 +10,8 @@ hmc          the end of a leapfrog trajectory with a random momentum, or x     p
 metropolis   any proposal, or x                                                p
 ===========  ================================================================  ======================
 
-Three more sample a particular model: ``ising`` (spins on a lattice), ``gibbs`` and ``tempering`` (a restricted Boltzmann
-machine).
+Three more sample a particular model: ``ising`` (spins on a lattice), ``gibbs`` and ``tempering`` (a restricted
+Boltzmann machine).
 
 A step moves all chains, the rows of x (chains, dimensions), and changes none of its arguments. Densities are functions
 of such an x: log p, up to a constant, of shape (chains,), and its gradient, of the shape of x. Of an energy they are
