@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("philox", "vae_step")
+NAMES = ("langevin", "philox", "vae_step")
 
 
 def main() -> None:

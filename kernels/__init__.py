@@ -24,6 +24,8 @@ _MODULES = (
     "bias_activation",
     "gibbs_sweeps",
     "gibbs_units",
+    "langevin",
+    "langevin_densities",
     "latent",
     "philox",
     "sgd",

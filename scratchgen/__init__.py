@@ -35,7 +35,7 @@ _EXPORTS = {
     "ScratchgenError": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "schedules", "training")
+_SUBMODULES = ("datasets", "densities", "models", "nn", "ops", "optim", "plots", "schedules", "training")
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 
