@@ -38,7 +38,7 @@ _EXPORTS = {
     "TemperatureWarning": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
+_SUBMODULES = ("datasets", "densities", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 

@@ -1,4 +1,4 @@
-"""The gradient checks behind ``scratchgen gradcheck``: one table with a line for every op and for every model.
+"""The gradient checks behind ``scratchgen gradcheck``: one table with a line for every op, model and density.
 
 >>> for report in run("mlp"):
 ...     print(f"{report.name}  {report.shapes}  order {report.order}  {report.passed}")
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from scratchgen.backend import Backend, get_backend
+from scratchgen.check.densities import density_pieces
 from scratchgen.check.models import model_pieces
 from scratchgen.check.ops import op_pieces
 from scratchgen.check.piece import Piece, PieceReport
@@ -21,7 +22,7 @@ __all__ = ["Piece", "PieceReport", "pieces", "run"]
 
 def pieces(backend: Backend) -> list[Piece]:
     """Return the whole table."""
-    return op_pieces(backend) + model_pieces(backend)
+    return op_pieces(backend) + model_pieces(backend) + density_pieces(backend)
 
 
 def run(pattern: str | None = None, backend: str = "cpu") -> Iterator[PieceReport]:

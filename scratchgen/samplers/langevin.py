@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from scratchgen.kernels.langevin import langevin_step_
 from scratchgen.samplers._arguments import Gradient, check_start, gradient_at, raise_if_diverged
 from scratchgen.samplers.temperature import noise_scale
 from scratchgen.typing import Array, Float
@@ -91,7 +92,11 @@ def step(
 
 
 def langevin_move(stream: Stream, x: Array, gradient: Array, step_size: float, temperature: float) -> Array:
-    """Return x + h gradient + sqrt(2 h T) xi, with xi the next draw of `stream`."""
-    h, sigma = x.dtype.type(step_size), x.dtype.type(noise_scale(step_size, temperature))
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in x: the caller deals with it
-        return x + h * gradient + sigma * stream.normal(x.shape, x.dtype)
+    """Return x + h gradient + sqrt(2 h T) xi, with xi the next draw of `stream`: one pass of a kernel."""
+    xp, sigma = stream.backend.xp, noise_scale(step_size, temperature)
+    x, gradient = xp.ascontiguousarray(x), xp.ascontiguousarray(gradient)
+    moved = xp.empty_like(x)
+    with stream.draws() as (key, draw), np.errstate(over="ignore", invalid="ignore"):
+        # The kernel takes the gradient of the energy -log p. An overflow shows in x: the caller deals with it.
+        langevin_step_.on(stream.backend)(moved, x, gradient, -step_size, sigma, np.inf, -np.inf, np.inf, key, draw)
+    return moved

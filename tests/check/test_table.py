@@ -12,6 +12,7 @@ import pytest
 
 from scratchgen import check, ops
 from scratchgen.backend import get_backend
+from scratchgen.densities import Density
 from scratchgen.errors import BackendError, InputError
 from scratchgen.finite_differences import gradcheck
 from scratchgen.models import MODELS
@@ -55,6 +56,10 @@ def test_every_public_op_is_in_the_table():
 
 def test_every_model_is_in_the_table():
     assert set(MODELS) <= {name.split()[0] for name in NAMES}
+
+
+def test_every_family_of_densities_is_in_the_table():
+    assert {family.__name__ for family in Density.__subclasses__()} <= {name.split()[0] for name in NAMES}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("VAE ")])

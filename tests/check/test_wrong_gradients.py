@@ -15,6 +15,7 @@ import pytest
 
 from scratchgen import check, ops
 from scratchgen.backend import get_backend
+from scratchgen.densities import Density
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activations import activation_backward
@@ -242,3 +243,23 @@ def test_gradients_in_the_wrong_order_are_rejected(make_wrong):
     make_wrong(mlp_backward_, mistake)
     for report in reports("mlp"):
         assert {"layers[0].W", "layers[1].W"} <= wrong_blocks(report)
+
+
+# ---- densities ----
+
+
+@pytest.mark.parametrize("factor", [1.001, -1.0], ids=["0.1 % off", "wrong sign"])
+@pytest.mark.parametrize("component", [0, 1])
+@pytest.mark.parametrize("family", Density.__subclasses__())
+def test_wrong_component_of_the_gradient_of_a_density_is_rejected(family, component, factor, monkeypatch):
+    right = family._gradient
+
+    def wrong(x0, x1, table):
+        gradient = list(right(x0, x1, table))
+        gradient[component] *= factor
+        return gradient
+
+    monkeypatch.setattr(family, "_gradient", staticmethod(wrong))
+    for report in reports(f"{family.__name__}*"):
+        assert not report.passed
+        assert report.worst_relative_error == pytest.approx(abs(factor - 1) / abs(factor), rel=1e-4)

@@ -207,6 +207,38 @@ def _ising(draws: Draws) -> Arguments:
     return {"spins": spins, **chains, "n_sweeps": 2, "key": KEY, "draw": DRAW}
 
 
+def _langevin_step(max_gradient: float, low: float, high: float) -> Callable[[Draws], Arguments]:
+    return lambda draws: {
+        "out": draws.vector(),
+        "x": draws.vector(),
+        "gradient": draws.vector(),
+        "drift_scale": 0.3,
+        "noise_scale": 0.8,
+        "max_gradient": max_gradient,
+        "low": low,
+        "high": high,
+        "key": KEY,
+        "draw": DRAW,
+    }
+
+
+_GAUSSIANS = ((-0.3, -1.0, 0.5, 2.0, 0.4, 3.0), (0.1, 1.5, -1.0, 1.0, 0.0, 1.0), (-1.0, 0.0, 0.0, 4.0, -1.0, 2.0))
+_RINGS = ((-0.3, 0.5, 4.0), (0.2, 1.5, 9.0))
+_DOUBLE_WELL = ((0.1, 0.7, 1.3),)
+
+
+def _langevin_density(table: tuple[tuple[float, ...], ...]) -> Callable[[Draws], Arguments]:
+    return lambda draws: {
+        "x": draws.normal(draws.rows * draws.columns, 2),
+        "table": np.array(table, dtype=draws.dtype),
+        "n_steps": 3,
+        "drift_scale": 0.02,
+        "noise_scale": 0.2,
+        "key": KEY,
+        "draw": DRAW,
+    }
+
+
 _OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
@@ -248,6 +280,12 @@ CASES = (
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
+    Case("langevin_step_", "", _langevin_step(np.inf, -np.inf, np.inf), **_OUT),
+    Case("langevin_step_", "bounds", _langevin_step(0.5, -0.7, 0.9), **_OUT),
+    Case("langevin_gaussian_mixture", "", _langevin_density(_GAUSSIANS), results=("x",)),
+    Case("langevin_gaussian_mixture", "one", _langevin_density(_GAUSSIANS[:1]), results=("x",)),
+    Case("langevin_rings", "", _langevin_density(_RINGS), results=("x",)),
+    Case("langevin_double_well", "", _langevin_density(_DOUBLE_WELL), results=("x",)),
     Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
     # ... and these return nothing but draws
     Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
