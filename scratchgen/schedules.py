@@ -82,6 +82,26 @@ class CyclicalWarmup:
         return self.maximum * min(1.0, phase / self.fraction)
 
 
+@specified
+@dataclass(frozen=True)
+class ExponentialDecay:
+    """Fall from `start` at step 0 to `stop` at step `n_steps` by the same factor in every step, and stay there."""
+
+    n_steps: int
+    start: float
+    stop: float
+
+    def __post_init__(self) -> None:
+        check_count("n_steps", self.n_steps)
+        for name, value in (("start", self.start), ("stop", self.stop)):
+            if not (is_finite_number(value) and value > 0):
+                raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+
+    def __call__(self, step: int) -> float:
+        """Return the value at `step`."""
+        return float(self.start * (self.stop / self.start) ** min(1.0, step / self.n_steps))
+
+
 def _check_value(name: str, value: float) -> None:
     if not (is_finite_number(value) and value >= 0):
         raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
