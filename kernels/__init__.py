@@ -24,6 +24,7 @@ _MODULES = (
     "bias_activation",
     "gibbs_sweeps",
     "gibbs_units",
+    "im2col",
     "latent",
     "philox",
     "sgd",
