@@ -25,6 +25,7 @@ _MODULES = (
     "free_energy",
     "gibbs_sweeps",
     "gibbs_units",
+    "im2col",
     "ising_checkerboard",
     "ising_metropolis",
     "langevin",

@@ -16,10 +16,18 @@ from scratchgen.backend import Backend
 from scratchgen.check.piece import Piece
 from scratchgen.finite_differences import GradcheckReport, gradcheck_pair
 from scratchgen.finite_differences.trees import leaves_of, rebuilt
+from scratchgen.geometry import Geometry, same_geometries
 from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.nn.convolutional import (
+    convolutions_backward_,
+    convolutions_forward,
+    transposed_convolutions_backward_,
+    transposed_convolutions_forward,
+)
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_backward_params_, conv2d_forward
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
     kl_bernoulli_forward,
@@ -41,10 +49,13 @@ from scratchgen.ops.likelihoods import (
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
 from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
+from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
-_N, _SAMPLES, _FEATURES = 3, 2, 4
+_N, _SAMPLES, _FEATURES, _CHANNELS = 3, 2, 4, 2
+_OBLIQUE = Geometry(image=(5, 4), kernel=(3, 2), stride=(2, 1), padding=(1, 0, 0, 2))
+_HALVING = same_geometries((4, 3), kernel=3, strides=(2, 1))  # zeros after the four rows, around the three columns
 
 
 def op_pieces(backend: Backend) -> list[Piece]:
@@ -68,8 +79,18 @@ def op_pieces(backend: Backend) -> list[Piece]:
     noise, noises = normal(_N, _FEATURES), normal(_SAMPLES, _N, _FEATURES)
     machine = RBMParams(normal(_FEATURES, _FEATURES), normal(_FEATURES), normal(_FEATURES))
     gaussian_machine = machine._replace(log_sigma=normal(_FEATURES))
+    # sums of many terms: with weights of half the size tanh does not saturate
+    layer = ConvParams(0.5 * normal(3, 2, _CHANNELS, _CHANNELS), normal(_CHANNELS))
+    images, grids = (normal(_SAMPLES, *size, _CHANNELS) for size in (_OBLIQUE.image, _OBLIQUE.grid))
+    stack = tuple(ConvParams(0.5 * normal(3, 3, _CHANNELS, _CHANNELS), normal(_CHANNELS)) for _ in _HALVING)
+    small_images, small_grids = (normal(1, *size, _CHANNELS) for size in (_HALVING[0].image, _HALVING[-1].grid))
     several = f"L={_SAMPLES}"
 
+    convolution = (conv2d_forward, conv2d_backward_)
+    transposed = (conv2d_transpose_forward, conv2d_transpose_backward_)
+    convolutions = (convolutions_forward, convolutions_backward_)
+    transposed_convolutions = (transposed_convolutions_forward, transposed_convolutions_backward_)
+    oblique = {"geometry": _OBLIQUE, "activation": "tanh"}
     nll = (bernoulli_nll_forward, bernoulli_nll_backward)
     squares = (gaussian_nll_forward, gaussian_nll_backward)
     free_energy = (free_energy_forward, free_energy_backward)
@@ -82,6 +103,23 @@ def op_pieces(backend: Backend) -> list[Piece]:
             for f in ACTIVATIONS
         ),
         pair("mlp", mlp_forward, mlp_backward_, network, activations=("tanh", "swish")),
+        pair("conv2d", *convolution, {"x": images, "params": layer}, **oblique),
+        pair("conv2d parameters", conv2d_forward, conv2d_backward_params_, {"params": layer}, x=images, **oblique),
+        pair("conv2d_transpose", *transposed, {"x": grids, "params": layer}, **oblique),
+        pair(
+            "convolutions",
+            *convolutions,
+            {"x": small_images, "layers": stack},
+            geometries=_HALVING,
+            activations=("tanh", "swish"),
+        ),
+        pair(
+            "transposed_convolutions",
+            *transposed_convolutions,
+            {"x": small_grids, "layers": stack},
+            geometries=_HALVING[::-1],
+            activations=("tanh", "swish"),
+        ),
         pair("bernoulli_nll", *nll, {"logits": x, "x": unit_x}),
         pair(f"bernoulli_nll {several}", *nll, {"logits": rows, "x": unit_x}),
         pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),

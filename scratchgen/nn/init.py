@@ -13,10 +13,13 @@ from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
 
 
-def glorot_uniform_(W: Float[Array, "inputs outputs"], stream: Stream) -> None:
-    """Fill `W` with uniforms in (-a, a), a = sqrt(6 / (inputs + outputs)).
+def glorot_uniform_(W: Float[Array, "*kernel inputs outputs"], stream: Stream) -> None:
+    """Fill `W` with uniforms in (-a, a), a = sqrt(6 / (k (inputs + outputs))).
 
-    The variance 2 / (inputs + outputs) keeps the scale of signals forward and of gradients backward about equal.
+    The variance 2 / (k (inputs + outputs)) keeps the scale of signals forward and of gradients backward about equal:
+    each number of the output is a sum over k inputs terms, and each of the input goes into k outputs. In a dense layer
+    k = 1; in a convolution it is the number of places in the kernel.
     """
-    limit = math.sqrt(6.0 / sum(W.shape))
+    *kernel, n_inputs, n_outputs = W.shape
+    limit = math.sqrt(6.0 / (math.prod(kernel) * (n_inputs + n_outputs)))
     W[...] = limit * (2.0 * stream.uniform(W.shape, W.dtype) - 1.0)

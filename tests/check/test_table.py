@@ -97,8 +97,8 @@ def test_whole_table_is_run_by_default_one_piece_at_a_time(monkeypatch):
 
 
 def test_pattern_that_matches_nothing_is_an_error_that_lists_the_pieces():
-    with pytest.raises(InputError, match=r"no piece matches 'conv': choose among linear, dense linear, .*VAE"):
-        check.run("conv")
+    with pytest.raises(InputError, match=r"no piece matches 'attention': choose among linear, dense linear, .*VAE"):
+        check.run("attention")
     with pytest.raises(BackendError, match="unknown backend 'gpu'"):
         check.run(backend="gpu")
 

@@ -6,6 +6,7 @@ A mistake is a function of the right one, and takes its place in every module th
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pkgutil import iter_modules
@@ -20,6 +21,7 @@ from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activations import activation_backward
 from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
+from scratchgen.ops.convolution import conv2d_backward_, conv2d_backward_params_
 from scratchgen.ops.divergences import kl_bernoulli_backward, kl_standard_normal_backward
 from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
 from scratchgen.ops.likelihoods import bernoulli_nll_and_dlogits, bernoulli_nll_backward, gaussian_nll_backward
@@ -30,6 +32,7 @@ from scratchgen.ops.linear import (
     linear_backward_params,
 )
 from scratchgen.ops.penalties import sparsity_backward
+from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
 
 # a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
 BACKWARDS = {
@@ -37,6 +40,9 @@ BACKWARDS = {
     linear_backward_params: (2, "linear"),
     dense_backward_: (3, "dense *"),
     dense_backward_params_: (2, "VAE bernoulli"),
+    conv2d_backward_: (3, "conv2d"),
+    conv2d_backward_params_: (2, "conv2d parameters"),
+    conv2d_transpose_backward_: (3, "conv2d_transpose"),
     activation_backward: (1, "activation *"),
     bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
     gaussian_nll_backward: (3, "gaussian_nll*"),
@@ -157,6 +163,37 @@ def test_transposed_gradient_of_a_weight_is_rejected(make_wrong):
     make_wrong(linear_backward_params, with_transposed_gradient)
     for report in reports("linear"):
         assert wrong_blocks(report) == {"params.W"}
+
+
+def test_weight_with_its_channels_and_features_exchanged_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda dy, cache, *rest, **named: function(dy, cache._replace(W=cache.W.swapaxes(2, 3)), *rest, **named)
+
+    make_wrong(conv2d_backward_, mistake)
+    make_wrong(conv2d_transpose_backward_, mistake)
+    for report in reports("conv2d") + reports("conv2d_transpose"):
+        assert wrong_blocks(report) == {"x"}
+
+
+# ---- windows in the wrong places ----
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"padding": (0, 1, 0, 2)}, {"padding": (1, 0, 1, 1)}],
+    ids=["zeros at the bottom for zeros on top", "zeros on both sides for zeros on the right"],
+)
+def test_windows_that_backward_puts_elsewhere_are_rejected(change, make_wrong):
+    def mistake(function):
+        def wrong(dy, cache, *rest, **named):
+            return function(dy, cache._replace(geometry=replace(cache.geometry, **change)), *rest, **named)
+
+        return wrong
+
+    make_wrong(conv2d_backward_, mistake)
+    make_wrong(conv2d_transpose_backward_, mistake)
+    for report in reports("conv2d") + reports("conv2d_transpose"):
+        assert wrong_blocks(report) == {"x", "params.W"}
 
 
 # ---- a missing 1/n, a sum for a mean ----

@@ -12,6 +12,7 @@ import pytest
 from scratchgen.backend import get_backend, to_numpy
 from scratchgen.kernels import all_operations
 from scratchgen.kernels.bias_activation import ACTIVATIONS, bias_activation_forward_
+from scratchgen.kernels.im2col import im2col
 
 Arguments = dict[str, Any]
 KEY = (np.uint64(0x12345678), np.uint64(0x9ABCDEF0))
@@ -239,7 +240,27 @@ def _langevin_density(table: tuple[tuple[float, ...], ...]) -> Callable[[Draws],
     }
 
 
+def _windows(n_channels: int, kernel: tuple, stride: tuple, padding: tuple) -> Callable[[Draws], Arguments]:
+    """Images of four rows."""
+
+    def arguments(draws: Draws) -> Arguments:
+        image = draws.normal(draws.rows, 4, draws.columns, n_channels)
+        return {"image": image, "kernel": kernel, "stride": stride, "padding": padding}
+
+    return arguments
+
+
+def _windows_to_image(windows: Callable[[Draws], Arguments]) -> Callable[[Draws], Arguments]:
+    def arguments(draws: Draws) -> Arguments:
+        made = windows(draws)
+        return {"columns": draws.normal(*im2col.reference(**made).shape), **made}
+
+    return arguments
+
+
 _OUT = {"results": ("out",), "writes": ("out",), "ignores": ("out",)}
+_INSIDE = _windows(2, (3, 3), (2, 2), (1, 0, 2, 1))  # the last window ends with the image: no zero is its last number
+_ONE_CHANNEL = _windows(1, (3, 2), (2, 1), (0, 1, 1, 1))  # zeros on all sides but the top
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
 _LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
@@ -277,6 +298,17 @@ CASES = (
     Case("fill_words", "", _fill_words, **_OUT),
     Case("fill_uniform", "", _fill, **_OUT),
     Case("fill_normal", "", _fill, **_OUT),
+    Case("im2col", "", _INSIDE, results=("columns",)),
+    Case("im2col", "one channel", _ONE_CHANNEL, results=("columns",)),
+    Case("col2im_", "", _windows_to_image(_INSIDE), results=("image",), writes=("image",), ignores=("image",)),
+    Case(
+        "col2im_",
+        "one channel",
+        _windows_to_image(_ONE_CHANNEL),
+        results=("image",),
+        writes=("image",),
+        ignores=("image", "columns"),  # the last number of the columns lies outside of the image
+    ),
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
@@ -318,9 +350,8 @@ EXTREMES = (
 
 
 # What `ops` calls on any array library; the others change arrays in place or need unsigned integers.
-DIFFERENTIABLE = tuple(
-    c for c in CASES if c.operation.startswith(("bernoulli_nll", "bias_activation", "hidden", "reparam"))
-)
+_CALLED_BY_OPS = ("bernoulli_nll", "bias_activation", "col2im", "hidden", "im2col", "reparam")
+DIFFERENTIABLE = tuple(case for case in CASES if case.operation.startswith(_CALLED_BY_OPS))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

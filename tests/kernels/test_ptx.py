@@ -41,7 +41,7 @@ def launches(cases):
     found = {case.operation: {} for case in cases}
 
     def record(kernel, blocks, threads, arguments, shared_bytes=0):
-        floats = [a for a in arguments if np.result_type(a).kind == "f"]
+        floats = [a for a in arguments if np.asarray(a).dtype.kind == "f"]
         types = tuple(map(kernel.dispatcher.typeof_pyval, arguments))
         found[case.operation][kernel, types] = max((x.dtype.itemsize for x in floats), default=0)
 

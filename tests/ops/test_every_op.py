@@ -14,8 +14,10 @@ import pytest
 
 from scratchgen import ops
 from scratchgen.backend import get_backend
+from scratchgen.geometry import Geometry
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_forward
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
     kl_bernoulli_forward,
@@ -37,9 +39,11 @@ from scratchgen.ops.likelihoods import (
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
 from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
+from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
-SIZES = {"D": 5, "K": 3, "L": 2, "1": 1}
+GEOMETRY = Geometry(image=(5, 4), kernel=(3, 2), stride=(2, 1), padding=(1, 0, 0, 2))
+SIZES = {"D": 5, "K": 3, "L": 2, "1": 1, "height": 5, "width": 4, "rows": 2, "columns": 5, "above": 3, "beside": 2}
 N = 7  # no other size: an axis of this length is the batch
 
 
@@ -55,6 +59,12 @@ def table(backend):
 
     def dense(x, W, b, activation):
         return dense_forward(LinearParams(W, b), x, activation, backend)
+
+    def convolution(x, W, b, activation):
+        return conv2d_forward(ConvParams(W, b), x, GEOMETRY, activation, backend)
+
+    def transposed(x, W, b, activation):
+        return conv2d_transpose_forward(ConvParams(W, b), x, GEOMETRY, activation, backend)
 
     def nll(logits, unit_x):
         return bernoulli_nll_forward(logits, unit_x, backend)
@@ -84,6 +94,8 @@ def table(backend):
     machine = {"W": "D K", "b": "D", "c": "K"}
     affine = {"x": "N D", "W": "D K", "b": "K"}
     sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
+    image_to_grid = {"x": "N height width D", "W": "above beside D K", "b": "K"}
+    grid_to_image = {"x": "N rows columns K", "W": "above beside D K", "b": "D"}
     bernoulli = {"logits": "N D", "unit_x": "N D"}
     return {
         "linear": Op(lambda x, W, b: linear_forward(LinearParams(W, b), x), linear_backward, affine),
@@ -97,6 +109,18 @@ def table(backend):
         },
         "bernoulli_nll": Op(nll, bernoulli_nll_backward, bernoulli),
         "bernoulli_nll fused": Op(fused_nll, lambda dy, cache: (), bernoulli),
+        **{
+            f"conv2d {f}": Op(
+                partial(convolution, activation=f), partial(conv2d_backward_, backend=backend), image_to_grid
+            )
+            for f in ("relu", "softplus")  # one saves its output, the other its pre-activation
+        },
+        **{
+            f"conv2d_transpose {f}": Op(
+                partial(transposed, activation=f), partial(conv2d_transpose_backward_, backend=backend), grid_to_image
+            )
+            for f in ("relu", "softplus")
+        },
         "free_energy": Op(free_energy, free_energy_backward, machine | {"unit_v": "N D"}),
         "free_energy gaussian": Op(
             gaussian_free_energy, free_energy_backward, machine | {"log_sigma": "D", "v": "N D"}
