@@ -23,3 +23,7 @@ class TrainingError(ScratchgenError):
 
 class ReproducibilityWarning(UserWarning):
     """Training continues where its results may differ in the last bits from those of the machine that began it."""
+
+
+class DataRangeWarning(UserWarning):
+    """Data lie outside the range that a model is made for, and were brought into it."""
