@@ -30,6 +30,7 @@ _EXPORTS = {
     "taylor_test": "finite_differences",
     "to_numpy": "backend",
     "BackendError": "errors",
+    "DataRangeWarning": "errors",
     "FileFormatError": "errors",
     "InputError": "errors",
     "ReproducibilityWarning": "errors",

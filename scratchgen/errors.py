@@ -31,3 +31,7 @@ class SamplingError(ScratchgenError):
 
 class TemperatureWarning(UserWarning):
     """A step and a noise belong to another temperature than the one that was asked for."""
+
+
+class DataRangeWarning(UserWarning):
+    """Data lie outside the range that a model is made for, and were brought into it."""

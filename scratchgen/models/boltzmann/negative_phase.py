@@ -20,7 +20,7 @@ restricted Boltzmann machines", AISTATS 2010.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,8 +177,9 @@ def negative_phase_of(method: Any, options: dict[str, Any]) -> NegativePhase:
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method must be one of {', '.join(map(repr, METHODS))} or a description, got {method!r}")
     cls = METHODS[method]
-    unknown = options.keys() - cls.__dataclass_fields__.keys()
+    known = [field.name for field in fields(cls)]
+    unknown = options.keys() - set(known)
     if unknown:
-        raise InputError(f"method {method!r} takes {', '.join(cls.__dataclass_fields__)}, not {', '.join(unknown)}")
+        raise InputError(f"method {method!r} takes {', '.join(known)}, not {', '.join(sorted(unknown))}")
     description: NegativePhase = cls(**options)
     return description
