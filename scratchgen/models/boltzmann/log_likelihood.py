@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from scratchgen.errors import InputError
 from scratchgen.inference import ais, exact, mean_field, pseudo_likelihood
-from scratchgen.ops.boltzmann import RBMParams
+from scratchgen.ops.boltzmann import RBMParams, free_energy_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
-from scratchgen.validation import check_choice
+from scratchgen.validation import check_choice, is_finite_number
 
 if TYPE_CHECKING:
     from scratchgen.models.boltzmann.rbm import RBM
@@ -92,11 +92,14 @@ def log_likelihood(rbm: RBM, x: Any, log_partition: float | None = None) -> Arra
     Raises
     ------
     InputError
-        Bad data; or no log Z is given and the model is too large to be enumerated.
+        Bad data; a log Z that is no finite number; or none is given and the model is too large to be enumerated.
     """
+    x = rbm.check_data(x)
     if log_partition is None:
         log_partition = exact.log_partition(*rbm.machine)
-    return -rbm.free_energy(x) - log_partition
+    elif not is_finite_number(log_partition):
+        raise InputError(f"log_partition must be a finite number, got {log_partition!r}")
+    return -free_energy_forward(rbm.machine, x, rbm.backend)[0] - log_partition
 
 
 def pseudo_log_likelihood(rbm: RBM, x: Any) -> Array:

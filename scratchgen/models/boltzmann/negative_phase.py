@@ -20,7 +20,7 @@ restricted Boltzmann machines", AISTATS 2010.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,7 +155,7 @@ class ParallelTempering:
 
 
 NegativePhase = ContrastiveDivergence | PersistentContrastiveDivergence | ParallelTempering
-METHODS: dict[str, type] = {
+METHODS: dict[str, type[NegativePhase]] = {
     "cd": ContrastiveDivergence,
     "pcd": PersistentContrastiveDivergence,
     "pt": ParallelTempering,
@@ -176,10 +176,19 @@ def negative_phase_of(method: Any, options: dict[str, Any]) -> NegativePhase:
         return method
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method must be one of {', '.join(map(repr, METHODS))} or a description, got {method!r}")
-    cls = METHODS[method]
-    known = [field.name for field in fields(cls)]
-    unknown = options.keys() - set(known)
+    return with_options(METHODS[method](), options)
+
+
+def with_options(description: NegativePhase, options: dict[str, Any]) -> NegativePhase:
+    """Return the description with these options changed.
+
+    Raises
+    ------
+    InputError
+        An option is out of range or not one of that method.
+    """
+    known = [field.name for field in fields(description)]
+    unknown = [name for name in options if name not in known]
     if unknown:
-        raise InputError(f"method {method!r} takes {', '.join(known)}, not {', '.join(sorted(unknown))}")
-    description: NegativePhase = cls(**options)
-    return description
+        raise InputError(f"{type(description).__name__} takes {', '.join(known)}, not {', '.join(unknown)}")
+    return replace(description, **options)
