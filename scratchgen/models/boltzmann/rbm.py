@@ -181,8 +181,10 @@ class RBM(Model):
         self._start_chains(self.negative_phase)
 
     def default_optimizer(self) -> SGD:
-        """Return SGD, with a smaller rate for Gaussian units, whose energy is not bounded in v."""
-        return SGD(0.1 if self.visible == "bernoulli" else 0.01)
+        """Return SGD, with a smaller rate for Gaussian units, whose energy is unbounded, and least for learned sigmas."""
+        if self.visible == "bernoulli":
+            return SGD(0.1)
+        return SGD(0.001 if self.sigma == "learned" else 0.01)
 
     # ---------------------------------------------------------------------------------------------- parameters
 
@@ -255,10 +257,12 @@ class RBM(Model):
         Returns
         -------
         History
-            Besides the terms: `reconstruction_error`, the squared distance of x to E[v | E[h | x]]; for Bernoulli units
-            `pseudo_log_likelihood`; where one layer has at most 16 units `log_likelihood`; for "pt" `swap_rate` and
-            `lowest_swap_rate`, mean and minimum over neighbouring temperatures of the exchanged fraction.
+            Besides the terms, of the first 1,000 training rows: `reconstruction_error`, the squared distance of x to
+            E[v | E[h | x]]; for 0/1 data `pseudo_log_likelihood` (of fewer rows where the model is large); where one
+            layer has at most 16 units `log_likelihood`. For "pt" `swap_rate` and `lowest_swap_rate`, mean and minimum
+            over neighbouring temperatures of the exchanged fraction.
         """
+        x = self.check_data(x)  # before chains are given up
         self.monitor_every = check_count("monitor_every", monitor_every)
         if method is None:
             self.use_negative_phase(with_options(self.negative_phase, method_options))

@@ -153,6 +153,7 @@ def test_sparsity_penalty_is_the_divergence_of_the_mean_activations_from_the_tar
 def test_fit_takes_its_default_optimiser_from_the_kind_of_units():
     assert sg.RBM(6, 4).optimizer == sg.SGD(0.1)
     assert sg.RBM(6, 4, visible="gaussian").optimizer == sg.SGD(0.01)
+    assert sg.RBM(6, 4, visible="gaussian", sigma="learned").optimizer == sg.SGD(0.001)
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
