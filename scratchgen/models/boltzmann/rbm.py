@@ -181,7 +181,7 @@ class RBM(Model):
         self._start_chains(self.negative_phase)
 
     def default_optimizer(self) -> SGD:
-        """Return SGD, with a smaller rate for Gaussian units, whose energy is unbounded, and least for learned sigmas."""
+        """Return SGD: at a smaller rate for Gaussian units, at the smallest where their sigmas are learned."""
         if self.visible == "bernoulli":
             return SGD(0.1)
         return SGD(0.001 if self.sigma == "learned" else 0.01)
