@@ -45,7 +45,7 @@ def update_offsets_(offsets: Offsets, x: Array, p_h: Array) -> None:
 
 def centre_gradient_(grads: RBMParams, offsets: Offsets, params: RBMParams) -> None:
     """Turn the plain gradient into the step of the plain parameters along the centred one."""
-    m = scaled_visible(params, offsets.visible)
+    m = scaled_visible(params, offsets.visible[None, :])[0]
     grads.W[...] -= m[:, None] * grads.c + grads.b[:, None] * offsets.hidden
     grads.b[...] -= grads.W @ offsets.hidden
     grads.c[...] -= m @ grads.W
