@@ -112,7 +112,8 @@ def fit(
             row = _train_epoch(model, x, batch_size, last_saved, bar)
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
-            row |= model.monitor(x, held_out)
+            with np.errstate(over="ignore", invalid="ignore"):  # where training diverges, the next epoch says so
+                row |= model.monitor(x, held_out)
             row["seconds"] = time.perf_counter() - started
             model.epoch += 1
             model.history.append({"epoch": model.epoch} | row)

@@ -37,6 +37,7 @@ def log_density(x):
 HISTORY = History(
     {"epoch": [1, 2, 3], "loss": [9.0, 8.0, 7.5], "reconstruction": [8.0, 6.5, 5.9], "kl": [1.0, 1.5, 1.6]}
 )
+RBM_HISTORY = History({"epoch": [1, 2], "free_energy_gap": [0.1, 0.2], "pseudo_log_likelihood": [-3.0, -2.0]})
 
 
 ON_ONE_AXIS = {
@@ -46,8 +47,16 @@ ON_ONE_AXIS = {
     "latent_clusters": lambda **ax: plots.latent_clusters(MEAN, LABELS, **ax),
     "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
     "chain_paths": lambda **ax: plots.chain_paths(PATHS, log_density, ((-3, 3), (-2, 2)), n_grid=30, **ax),
+    "filters": lambda **ax: plots.filters(IMAGES.T - 0.5, (4, 5), **ax),
+    "fantasy_particles": lambda **ax: plots.fantasy_particles([IMAGES[:4], IMAGES[4:8]], (0, 1000), (4, 5), **ax),
+    "free_energy_histograms": lambda **ax: plots.free_energy_histograms({"data": MEAN[:, 0], "noise": LABELS}, **ax),
 }
-PICTURES = {**ON_ONE_AXIS, "training_curves": lambda: plots.training_curves(HISTORY)}
+PICTURES = {
+    **ON_ONE_AXIS,
+    "image_grids": lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[::-1]}, (4, 5)),
+    "training_curves": lambda: plots.training_curves(HISTORY),
+    "free_energy_gap": lambda: plots.free_energy_gap(RBM_HISTORY),
+}
 
 every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
 every_picture_on_one_axis = pytest.mark.parametrize("draw", ON_ONE_AXIS.values(), ids=ON_ONE_AXIS)
@@ -81,7 +90,8 @@ def test_global_settings_are_neither_changed_nor_obeyed_where_they_would_change_
         figure.savefig(io.BytesIO())
         assert dict(mpl.rcParams) == before
     for image in (image for ax in figure.axes for image in ax.images):
-        assert (image.origin, image.get_cmap().name, image.get_clim()) == ("upper", "gray", (0.0, 1.0))
+        low, high = image.get_clim()
+        assert (image.origin, image.get_cmap().name, low) in (("upper", "gray", 0.0), ("upper", "RdBu_r", -high))
         assert not any(line.get_visible() for line in image.axes.get_xgridlines())
 
 
@@ -171,6 +181,28 @@ BAD_INPUT = {
     "density nowhere": (lambda: plots.chain_paths(PATHS, lambda x: x[:, 0] - np.inf, BOUNDS), "finite somewhere"),
     "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
     "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
+    "grids of unequal numbers": (
+        lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[1:]}, (4, 5)),
+        "12 of data, 11 of samples",
+    ),
+    "no grids": (lambda: plots.image_grids({}, (4, 5)), "got no grid"),
+    "couplings of other pixels": (lambda: plots.filters(IMAGES, (4, 5)), r"\(n, 20\).*\(20, 12\)"),
+    "vector of couplings": (lambda: plots.filters(MEAN[0], (1, 2)), r"\(n_visible, n_hidden\).*\(2,\)"),
+    "filters in colour": (lambda: plots.filters(IMAGES.T, (2, 2, 5)), r"image_shape \(h, w\).*\(2, 2, 5\)"),
+    "infinite couplings": (lambda: plots.filters([[np.inf], [0.0]], (1, 2)), "infinity"),
+    "columns of filters": (lambda: plots.filters(IMAGES.T, (4, 5), n_columns=0), "n_columns.*got 0"),
+    "chains that end": (
+        lambda: plots.fantasy_particles([IMAGES[:3], IMAGES[:2]], (0, 1), (4, 5)),
+        "equally many chains for each of 2 numbers of sweeps, got 3, 2",
+    ),
+    "sweeps without chains": (lambda: plots.fantasy_particles([IMAGES], (0, 1), (4, 5)), "each of 2.*got 12"),
+    "no sweeps": (lambda: plots.fantasy_particles([], (), (4, 5)), "got none"),
+    "negative sweeps": (lambda: plots.fantasy_particles([IMAGES], (-1,), (4, 5)), "integer >= 0, got -1"),
+    "no free energies": (lambda: plots.free_energy_histograms({}), "at least one set"),
+    "infinite free energy": (lambda: plots.free_energy_histograms({"noise": [0.0, np.inf]}), "of noise"),
+    "free energies of nothing": (lambda: plots.free_energy_histograms({"data": IMAGES[0, :0]}), r"of data.*\(0,\)"),
+    "no gap": (lambda: plots.free_energy_gap(HISTORY), "give validation data"),
+    "no epochs of a gap": (lambda: plots.free_energy_gap(History()), "train the model first"),
     "no epochs": (lambda: plots.training_curves(NO_EPOCH), "train the model first"),
     "untrained": (lambda: plots.training_curves(History()), "train the model first"),
 }

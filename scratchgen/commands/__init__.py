@@ -4,8 +4,11 @@
 shared          by several commands
 ==============  ==========================================================
 announcements   which backend serves, and whether it compiles first
+families        what is said and shown of each kind of model
 folders         the folder that a run leaves behind
-pictures        what is drawn of a trained model
-terms           what held-out images cost, in nats
+options         what several commands take
+pictures        the files with what is drawn of a trained model
+terms           a table of means with standard errors
+values          options that have a form of their own
 ==============  ==========================================================
 """

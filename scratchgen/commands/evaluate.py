@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from scratchgen import datasets
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
-from scratchgen.commands.terms import bound_terms, log_likelihood_term, print_terms
+from scratchgen.commands.families import family_of
+from scratchgen.commands.options import Evaluation
+from scratchgen.commands.terms import print_terms
 from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
-
-if TYPE_CHECKING:
-    from scratchgen.models.vae import VAE
+from scratchgen.models.model import Model
 
 
 def evaluate_weights(
-    weights: Path, data_name: str, n_samples: int, limit: int | None, backend_name: str, progress: bool
+    weights: Path, data_name: str, evaluation: Evaluation, limit: int | None, backend_name: str, progress: bool
 ) -> None:
-    """Print reconstruction, KL, ELBO and log p(x) of the first `limit` test images.
+    """Print what the first `limit` test images cost.
 
     Raises
     ------
@@ -29,28 +30,28 @@ def evaluate_weights(
     InputError
         The data set is unknown, cannot be had, or has images of another size.
     """
-    vae = load(weights, announce_backend(backend_name))
+    model = load(weights, announce_backend(backend_name))
     data = datasets.load(data_name)
-    _check_fit(vae, data, weights)
+    _check_fit(model.n_visible, data, weights)
     x = data.x_test[:limit]
-    terms = bound_terms(vae, x) | log_likelihood_term(vae, x, n_samples, progress)
     of_all = "" if len(x) == len(data.x_test) else f" (the first of {len(data.x_test):,})"
-    print(f"{weights}: {describe(vae)}, after epoch {vae.epoch}")
-    print(f"{data.name}: {len(x):,} test images{of_all}; nats per image, mean ± standard error over the images")
-    print_terms({"": terms})
+    print(f"{weights}: {family_of(model).describe(model)}, after epoch {model.epoch}")
+    print_costs(model, x, f"{data.name}: {len(x):,} test images{of_all}", evaluation, progress)
 
 
-def describe(vae: VAE) -> str:
-    """Return the widths of encoder and decoder, and the likelihood, in words."""
-    encoder = "-".join(map(str, (vae.n_visible, *vae.hidden, vae.n_latent)))
-    decoder = "-".join(map(str, (vae.n_latent, *vae.decoder_hidden, vae.n_visible)))
-    return f"VAE: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
+def print_costs(model: Model, x: np.ndarray, heading: str, evaluation: Evaluation, progress: bool) -> None:
+    """Print, under `heading`, what the images `x` cost, and how to read that."""
+    held_out = family_of(model).held_out(model, x, evaluation, progress)
+    print(f"{heading}; nats per image, mean ± standard error over the images")
+    print_terms({"": held_out.terms})
+    for remark in held_out.remarks:
+        print(remark)
 
 
-def _check_fit(vae: VAE, data: Dataset, weights: Path) -> None:
+def _check_fit(n_visible: int, data: Dataset, weights: Path) -> None:
     n_features = data.x_test.shape[1]
-    if n_features == vae.n_visible:
+    if n_features == n_visible:
         return
-    fitting = [entry.name for entry in datasets.available() if math.prod(entry.image_shape) == vae.n_visible]
+    fitting = [entry.name for entry in datasets.available() if math.prod(entry.image_shape) == n_visible]
     advice = f"choose --data {' or '.join(fitting)}" if fitting else "no data set here has such images"
-    raise InputError(f"{weights} is a model of {vae.n_visible} pixels, {data.name} has {n_features}: {advice}")
+    raise InputError(f"{weights} is a model of {n_visible} pixels, {data.name} has {n_features}: {advice}")

@@ -12,7 +12,9 @@ from scratchgen import plots
 from scratchgen.backend import to_numpy
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
+from scratchgen.commands.families import family_of
 from scratchgen.commands.folders import prepare_folder
+from scratchgen.commands.options import Sampling
 from scratchgen.commands.pictures import DOTS_PER_INCH
 from scratchgen.errors import InputError
 from scratchgen.random import Stream
@@ -24,7 +26,7 @@ def draw_samples(
     weights: Path,
     n: int,
     outs: Sequence[Path],
-    mean: bool,
+    sampling: Sampling,
     seed: int | None,
     image_shape: tuple[int, int] | None,
     backend_name: str,
@@ -44,13 +46,14 @@ def draw_samples(
         prepare_folder(out.parent)
     backend = announce_backend(backend_name)
     model = load(weights, backend)
-    x = to_numpy(model.sample(n, mean=mean, stream=None if seed is None else Stream(seed, backend)))
+    drawn = family_of(model).sample(model, n, sampling, None if seed is None else Stream(seed, backend))
+    x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":
             plots.image_grid(x, _check_shape(image_shape, model.n_visible)).savefig(out, dpi=DOTS_PER_INCH)
         else:
             np.save(out, x)
-        print(f"wrote {out}: {n} images, {'the means of p(x|z)' if mean else 'drawn from p(x|z)'}")
+        print(f"wrote {out}: {n} images, {drawn.description}")
 
 
 def _check_shape(image_shape: tuple[int, int] | None, n_visible: int) -> tuple[int, int]:

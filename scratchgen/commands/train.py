@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from scratchgen import datasets
+from scratchgen.backend import Backend
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
-from scratchgen.commands.evaluate import describe
+from scratchgen.commands.evaluate import print_costs
+from scratchgen.commands.families import family_of
 from scratchgen.commands.folders import interruptible, prepare_folder, print_contents
+from scratchgen.commands.options import Evaluation, Run
 from scratchgen.commands.pictures import save_pictures
-from scratchgen.commands.terms import bound_terms, print_terms
-from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
-from scratchgen.models.vae import VAE
-from scratchgen.optim import Adam
+from scratchgen.models.model import Model
+from scratchgen.optim import Optimizer
 
 
-@dataclass(frozen=True)
-class Run:
-    """How to train, whatever the model.
+def train_model(
+    run: Run,
+    model_class: Callable[..., Any],
+    settings: Mapping[str, Any],
+    optimizer: Optimizer,
+    evaluation: Evaluation,
+    prepare: Callable[[Any], None] = lambda model: None,
+    **fit_options: Any,
+) -> None:
+    """Train a model; print what the test images cost, and leave the files of the run.
 
-    Attributes
+    Parameters
     ----------
-    data : str
-        The name of a data set.
-    out : Path
-        The folder for the files.
-    epochs : int
-        Passes over the data in all, those before an interruption included.
-    resume : bool
-        Continue from the weights in `out`.
-    overwrite : bool
-        Replace the weights in `out`.
-    """
-
-    data: str
-    out: Path
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    checkpoint_every: int
-    backend: str
-    resume: bool
-    overwrite: bool
-    progress: bool
-
-
-def run_vae(run: Run, **settings: Any) -> None:
-    """Train a VAE with these settings; print what the test images cost, and leave the files of the run.
+    run : Run
+    model_class : callable
+        Makes the model from `settings`, n_visible, seed, dtype and backend.
+    settings : mapping
+    optimizer : Optimizer
+    evaluation : Evaluation
+        How closely to look at the test images.
+    prepare : callable, optional
+        Called with a model that begins its training.
+    **fit_options
+        Of the model's own ``fit``.
 
     Raises
     ------
@@ -61,49 +54,49 @@ def run_vae(run: Run, **settings: Any) -> None:
     """
     backend = announce_backend(run.backend)
     data = datasets.load(run.data)
-    vae = VAE(n_visible=data.x_train.shape[1], **settings, backend=backend)
-    optimizer = Adam(run.learning_rate)
+    n_visible = data.x_train.shape[1]
+    model = model_class(n_visible=n_visible, **settings, seed=run.seed, dtype=run.dtype, backend=backend)
+    prepare(model)
     prepare_folder(run.out)
-    weights = run.out / "vae.safetensors"
+    weights = run.out / f"{run.model}.safetensors"
     if run.resume:
-        vae = _saved(weights, vae, run.epochs)
+        model = _saved(weights, model, run.epochs, backend)
     elif weights.exists():
         if not run.overwrite:
             raise InputError(f"{weights} exists: --resume continues that run, --overwrite replaces it")
         weights.unlink()
 
-    print(f"{describe(vae)}, on {len(data.x_train):,} images of {data.name}")
+    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} images of {data.name}")
     with interruptible(weights, advice="; the same command with --resume continues"):
-        _fit(vae, data, optimizer, weights, run)
-        vae.history.to_csv(run.out / "history.csv")
-        print(f"\n{len(data.x_test):,} test images; nats per image, mean ± standard error over the images")
-        print_terms({"": bound_terms(vae, data.x_test)})
+        model.fit(
+            data.x_train,
+            epochs=run.epochs - model.epoch,
+            batch_size=run.batch_size,
+            optimizer=optimizer,
+            validation=data.x_test,
+            checkpoint=weights,
+            checkpoint_every=run.checkpoint_every,
+            progress=not run.quiet,
+            **fit_options,
+        )
+        model.history.to_csv(run.out / "history.csv")
+        print_costs(model, data.x_test, f"\n{len(data.x_test):,} test images", evaluation, progress=not run.quiet)
         files = {weights.name: "the model and the whole state of its training"}
-        files |= {"history.csv": "the terms of the loss, epoch by epoch"} | save_pictures(vae, data, run.out)
+        files |= {"history.csv": "the terms of the loss, epoch by epoch"} | save_pictures(model, data, run.out)
     print_contents(run.out, files)
     print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
 
 
-def _fit(vae: VAE, data: Dataset, optimizer: Adam, weights: Path, run: Run) -> None:
-    vae.fit(
-        data.x_train,
-        epochs=run.epochs - vae.epoch,
-        batch_size=run.batch_size,
-        optimizer=optimizer,
-        validation=data.x_test,
-        checkpoint=weights,
-        checkpoint_every=run.checkpoint_every,
-        progress=run.progress,
-    )
-
-
-def _saved(weights: Path, asked: VAE, epochs: int) -> VAE:
+def _saved(weights: Path, asked: Model, epochs: int, backend: Backend) -> Model:
     """Return the model in `weights`, if it is the one that was asked for and has epochs to go."""
-    saved: VAE = load(weights, asked.backend)
-    for name, value in asked.settings.items():
-        if saved.settings[name] != value:
+    saved: Model = load(weights, backend)
+    if type(saved) is not type(asked):
+        raise InputError(f"{weights} holds a model of another kind, {type(saved).__name__}: choose another --out")
+    of_saved, of_asked = (family_of(asked).options(model) for model in (saved, asked))
+    for name, value in of_asked.items():
+        if of_saved[name] != value:
             raise InputError(
-                f"{weights} was trained with {name} {saved.settings[name]!r}, not {value!r}: "
+                f"{weights} was trained with {name} {of_saved[name]!r}, not {value!r}: "
                 "resume a run with the options that it began with"
             )
     if saved.epoch >= epochs:

@@ -5,7 +5,8 @@ module            draws
 ================  =============================================
 images            grids of images, originals above reconstructions
 latent            the decoded latent plane, clusters of labels
-curves            the terms of the loss over the epochs
+curves            the terms of the loss, the free-energy gap
+boltzmann         filters, chains, distributions of free energy
 trajectories      the paths of chains over the contours of their density
 ================  =============================================
 
@@ -14,9 +15,22 @@ changed. ``figure.savefig(path)`` writes one; a notebook shows the one that ends
 Functions that draw a single axis take ``ax=``, so that several pictures can share a figure.
 """
 
-from scratchgen.plots.curves import training_curves
-from scratchgen.plots.images import image_grid, reconstructions
+from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_histograms
+from scratchgen.plots.curves import free_energy_gap, training_curves
+from scratchgen.plots.images import image_grid, image_grids, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
 
-__all__ = ["chain_paths", "image_grid", "latent_clusters", "latent_plane", "reconstructions", "training_curves"]
+__all__ = [
+    "chain_paths",
+    "fantasy_particles",
+    "filters",
+    "free_energy_gap",
+    "free_energy_histograms",
+    "image_grid",
+    "image_grids",
+    "latent_clusters",
+    "latent_plane",
+    "reconstructions",
+    "training_curves",
+]

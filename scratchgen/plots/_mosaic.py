@@ -13,9 +13,11 @@ import numpy as np
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 from scratchgen.typing import Array
+from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 INCHES_PER_IMAGE = 0.55
 LAYOUT_PADDING_INCHES = 0.042  # what Matplotlib's layout keeps free at each edge of a figure
@@ -76,10 +78,19 @@ def size_in_inches(canvas: np.ndarray, image_shape: tuple[int, ...]) -> tuple[fl
     return width * scale + 2 * LAYOUT_PADDING_INCHES, height * scale + 2 * LAYOUT_PADDING_INCHES
 
 
-def show(ax: Axes, canvas: np.ndarray) -> None:
+def columns_of_grid(n_columns: int | None, n: int) -> int:
+    """Return how many of `n` images to put in a row: `n_columns`, or without that so many that the grid is square."""
+    return math.ceil(math.sqrt(n)) if n_columns is None else min(check_count("n_columns", n_columns), n)
+
+
+def show(ax: Axes, canvas: np.ndarray, cmap: str = "gray", limits: tuple[float, float] = (0.0, 1.0)) -> AxesImage:
     """Draw a mosaic on `ax` with its first row on top; pixel (row, column) is centred on y = row, x = column."""
-    ax.imshow(canvas, cmap="gray", vmin=0.0, vmax=1.0, origin="upper", aspect="equal", interpolation="antialiased")
+    low, high = limits
+    image = ax.imshow(
+        canvas, cmap=cmap, vmin=low, vmax=high, origin="upper", aspect="equal", interpolation="antialiased"
+    )
     ax.grid(False)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
+    return image

@@ -1,7 +1,8 @@
-"""Pictures of training: the terms of the loss over the epochs."""
+"""Pictures of training: the terms of the loss over the epochs, and the sign that a Boltzmann machine overfits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,7 @@ def training_curves(history: History, terms: Sequence[str] = ("loss", "reconstru
     InputError
         `terms` is empty, or the history holds no epoch or lacks a column.
     """
-    if len(history) == 0:
-        raise InputError("the history holds no epoch: train the model first")
-    columns = history.columns
+    columns = _columns_of(history)
     missing = [name for name in ("epoch", *terms) if name not in columns]
     if missing or not terms:
         raise InputError(f"expected terms of the history, got {tuple(terms)}: it has {', '.join(columns)}")
@@ -54,14 +53,71 @@ def training_curves(history: History, terms: Sequence[str] = ("loss", "reconstru
         _draw(ax, columns, term, "training", INDIGO, "-")
         if f"validation_{term}" in columns:
             _draw(ax, columns, f"validation_{term}", "validation", ROSE, "--")
-        ax.set_title(TITLES.get(term, term.replace("_", " ")))
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        open_frame(ax)
+        _label(ax, TITLES.get(term, term.replace("_", " ")))
     panels[0].set_ylabel("nats per example")
     if len(panels[0].lines) > 1:
         panels[0].legend(frameon=False)
     return figure
+
+
+def free_energy_gap(history: History) -> Figure:
+    """Draw how far the free energy of validation data lies above that of training data, and the likelihood beside it.
+
+    A gap that grows while the likelihood of the training data goes on rising says that the model overfits: it finds the
+    data that it was trained on likelier than others. Both panels have a point for each epoch that was monitored.
+
+    Parameters
+    ----------
+    history : History
+        What ``rbm.fit`` returns where validation data were given: with the columns "epoch" and "free_energy_gap", and
+        "log_likelihood" or "pseudo_log_likelihood" of the training data, the first of them if there are both; without
+        either there is one panel.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        The history holds no epoch or no gap.
+
+    References
+    ----------
+    G. E. Hinton: "A practical guide to training restricted Boltzmann machines", 2010, section 6.
+    """
+    columns = _columns_of(history)
+    if "free_energy_gap" not in columns:
+        raise InputError("the history has no free_energy_gap: give validation data to fit")
+    likelihood = next((name for name in ("log_likelihood", "pseudo_log_likelihood") if name in columns), None)
+    drawn = {"free_energy_gap": ("free-energy gap", "$F$(validation) − $F$(training), nats")}
+    if likelihood is not None:
+        title = likelihood.replace("_", "-")
+        drawn[likelihood] = (f"{title} of training data", "nats per example")
+
+    figure = Figure(figsize=(4.2 * len(drawn), 3.0), layout="constrained")
+    panels = figure.subplots(1, len(drawn), squeeze=False)[0]
+    for ax, (name, (title, unit)) in zip(panels, drawn.items(), strict=True):
+        monitored = [k for k, value in enumerate(columns[name]) if math.isfinite(value)]
+        rows = {column: [columns[column][k] for k in monitored] for column in ("epoch", name)}
+        _draw(ax, rows, name, title, INDIGO, "-")
+        _label(ax, title)
+        ax.set_ylabel(unit)
+    panels[0].axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    return figure
+
+
+def _columns_of(history: History) -> dict[str, list[float]]:
+    if len(history) == 0:
+        raise InputError("the history holds no epoch: train the model first")
+    return history.columns
+
+
+def _label(ax: Axes, title: str) -> None:
+    ax.set_title(title)
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    open_frame(ax)
 
 
 def _draw(ax: Axes, columns: Mapping[str, Sequence[float]], name: str, label: str, colour: str, line: str) -> None:

@@ -1,23 +1,26 @@
-"""Pictures of images: a grid of them, and originals above their reconstructions."""
+"""Pictures of images: a grid of them, several grids side by side, and originals above their reconstructions."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from scratchgen.errors import InputError
-from scratchgen.plots._mosaic import WHITE, as_images, gap_width, mosaic, show, size_in_inches
+from scratchgen.plots._mosaic import WHITE, as_images, columns_of_grid, gap_width, mosaic, show, size_in_inches
 from scratchgen.plots._style import new_axis, whole_figure
 from scratchgen.typing import Array
-from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 ROW_LABEL_INCHES = 1.0
+TITLE_INCHES = 0.4
+GRID_INCHES = 3.6  # width of each of several grids
+GAP_OF_GRIDS = 0.05  # of their widths
 
 
 def image_grid(
@@ -53,15 +56,50 @@ def image_grid(
         The images do not have this shape or are not finite, or `n_columns` is not a positive integer.
     """
     shown = as_images(images, image_shape, value_range)
-    if n_columns is None:
-        n_columns = math.ceil(math.sqrt(len(shown)))
-    n_columns = min(check_count("n_columns", n_columns), len(shown))
     gap = gap_width(image_shape)
-    canvas = mosaic(shown, n_columns, gap, gap)
+    canvas = mosaic(shown, columns_of_grid(n_columns, len(shown)), gap, gap)
     if ax is None:
         ax = new_axis(*size_in_inches(canvas, image_shape))
     show(ax, canvas)
     return whole_figure(ax)
+
+
+def image_grids(
+    grids: Mapping[str, Array],
+    image_shape: tuple[int, ...],
+    n_columns: int | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Draw several grids of images side by side, each under its name: real images and what a model makes of them.
+
+    Parameters
+    ----------
+    grids : mapping of str to (n, features) or (n, *image_shape)
+        NumPy or CuPy arrays of equally many images; the keys name the grids.
+    image_shape, n_columns, value_range
+        As for `image_grid`, the same for all.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        There is no grid, the numbers of images differ, or as for `image_grid`.
+    """
+    shown = {name: as_images(images, image_shape, value_range) for name, images in grids.items()}
+    if len({len(images) for images in shown.values()}) != 1:
+        numbers = ", ".join(f"{len(images)} of {name}" for name, images in shown.items()) or "no grid"
+        raise InputError(f"expected grids of equally many images, got {numbers}")
+    figure = Figure(layout=ConstrainedLayoutEngine(compress=True, wspace=GAP_OF_GRIDS))
+    axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for ax, (name, images) in zip(axes, shown.items(), strict=True):
+        image_grid(images, image_shape, n_columns, ax=ax)
+        ax.set_title(name)
+    height, width = axes[0].images[0].get_array().shape[:2]
+    figure.set_size_inches(GRID_INCHES * len(shown), GRID_INCHES * height / width + TITLE_INCHES)
+    return figure
 
 
 def reconstructions(
@@ -104,7 +142,7 @@ def reconstructions(
             f"expected one reconstruction for each original, got {len(reconstructed)} for {len(original)}: "
             "pass the same rows of both"
         )
-    n_columns = min(check_count("n_columns", n_columns), len(original))
+    n_columns = columns_of_grid(n_columns, len(original))
     h, gap = image_shape[0], gap_width(image_shape)
     row_gap = h // 3 + gap
     between = np.full_like(original[:, :1], WHITE).repeat(gap, axis=1)

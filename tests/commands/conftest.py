@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+import scratchgen as sg
 from scratchgen.cli import main
 
 SCRATCHGEN = (sys.executable, "-P", "-m", "scratchgen")  # as a process
@@ -54,3 +55,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit, match="0"):
         main(["train", "vae", *TINY, "--epochs", "2", "--out", str(folder)])
     return folder / "vae.safetensors"
+
+
+@pytest.fixture(scope="session")
+def trained_rbm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the weights of an RBM too large to be enumerated that has seen the digits twice."""
+    path = tmp_path_factory.mktemp("trained-rbm") / "rbm.safetensors"
+    rbm = sg.RBM(64, 30, binarise=True, backend="numpy")
+    rbm.fit(sg.datasets.load("digits").x_train, epochs=2, method="pcd", progress=False)
+    rbm.save(path)
+    return path

@@ -18,6 +18,8 @@ from scratchgen.cli import app, main
 from scratchgen.commands import data as data_command
 from scratchgen.errors import BackendError
 from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.models.boltzmann.negative_phase import METHODS, ParallelTempering, PersistentContrastiveDivergence
+from scratchgen.models.boltzmann.rbm import VISIBLE
 from scratchgen.models.vae import LIKELIHOODS, OUTPUT_MEANS
 from scratchgen.validation import DTYPES
 
@@ -34,7 +36,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
 def test_all_commands_are_there() -> None:
-    names = {"demo", "train", "train vae", "evaluate", "sample", "gradcheck", "data"}
+    names = {"demo", "train", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
     assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
 
 
@@ -50,10 +52,24 @@ def test_summaries_of_commands_are_not_cut_off(run: Run) -> None:
     assert "..." not in run("--help").stdout.partition("Commands:")[2]
 
 
-def test_help_has_every_name_that_an_option_takes(run: Run) -> None:
-    words = re.findall(r"\w+", run("train", "vae", "--help").stdout)
-    for names in (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")):
+NAMES = {
+    "vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
+    "rbm": (VISIBLE, METHODS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
+}
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_help_has_every_name_that_an_option_takes(model: str, run: Run) -> None:
+    words = re.findall(r"\w+", run("train", model, "--help").stdout)
+    for names in NAMES[model]:
         assert set(names) <= set(words)
+
+
+def test_defaults_that_the_library_sets_are_told(run: Run) -> None:
+    text = " ".join(run("train", "rbm", "--help").stdout.split())
+    for method in (PersistentContrastiveDivergence(), ParallelTempering()):
+        assert f"of pt at each temperature. [default: ({method.n_chains});" in text
+    assert f"Temperatures of pt. [default: ({ParallelTempering().n_temperatures});" in text
 
 
 @pytest.mark.parametrize("arguments", [(), ("train",)])
@@ -75,7 +91,7 @@ def test_version(run: Run) -> None:
 
 WRONG = {
     ("trian",): "Did you mean 'train'?",
-    ("train", "rbm"): "No such command 'rbm'",
+    ("train", "gan"): "No such command 'gan'",
     ("evaluate",): "Missing argument 'FILE'",
     ("train", "vae", "--bogus"): "(see scratchgen train vae --help)",
     ("train", "vae", "--epochs", "0"): "'--epochs'",
@@ -98,15 +114,36 @@ WRONG = {
     ("train", "vae", "--data", "dgits"): "Did you mean 'digits'?",
     ("train", "vae", "--backend", "gpu"): "unknown backend 'gpu'",
     ("train", "vae", "--resume"): "does not exist",
+    ("train", "rbm", "--hidden", "0"): "'--hidden'",
+    ("train", "rbm", "--visible", "poisson"): "visible must be one of 'bernoulli', 'gaussian', got 'poisson'",
+    ("train", "rbm", "--sigma", "2"): "sigma is that of Gaussian visible units",
+    ("train", "rbm", "--sigma", "wide"): "--sigma takes a number or 'learned'",
+    ("train", "rbm", "--visible", "gaussian", "--binarise"): "binarise is for Bernoulli visible units",
+    ("train", "rbm", "--visible", "gaussian", "--method", "pt"): "tempering of Gaussian visible units",
+    ("train", "rbm", "--method", "adam"): "method must be one of 'cd', 'pcd', 'pt'",
+    ("train", "rbm", "--method", "cd", "--chains", "5"): "method 'cd' takes k, not n_chains",
+    ("train", "rbm", "--temperatures", "5"): "method 'pcd' takes k, n_chains, not n_temperatures",
+    ("train", "rbm", "--k", "0"): "'--k'",
+    ("train", "rbm", "--momentum", "1"): "momentum must be in [0, 1), got 1.0",
+    ("train", "rbm", "--sparsity-target", "0"): "sparsity_target must be in (0, 1)",
+    ("train", "rbm", "--weight-decay", "-1"): "'--weight-decay'",
+    ("train", "rbm", "--learning-rate", "inf"): "must be a finite number",
+    ("train", "rbm", "--ais-chains", "1"): "--ais-chains takes 0 for no AIS, or at least 2 chains, got 1",
+    ("train", "rbm", "--ais-chains", "-1"): "--ais-chains takes 0 for no AIS",
+    ("train", "rbm", "--ais-temperatures", "1"): "'--ais-temperatures'",
+    ("train", "rbm", "--data", "dgits"): "Did you mean 'digits'?",
+    ("train", "rbm", "--resume"): "does not exist",
     ("demo", "--backend", "gpu"): "unknown backend 'gpu'",
     ("gradcheck", "--backend", "gpu"): "unknown backend 'gpu'",
     ("gradcheck", "--filter", "no such piece"): "no piece matches 'no such piece'",
     ("evaluate", "nowhere.safetensors"): "nowhere.safetensors does not exist",
     ("evaluate", "nowhere.safetensors", "--limit", "1"): "'--limit'",
+    ("evaluate", "nowhere.safetensors", "--ais-chains", "1"): "at least 2 chains",
     ("sample", "nowhere.safetensors"): "nowhere.safetensors does not exist",
     ("sample", "nowhere.safetensors", "--out", "a.jpg"): "must end in .png or .npy",
     ("sample", "nowhere.safetensors", "--shape", "28"): "--shape takes height x width",
     ("sample", "nowhere.safetensors", "-n", "0"): "'-n'",
+    ("sample", "nowhere.safetensors", "--sweeps", "0"): "'--sweeps'",
 }
 
 
@@ -115,7 +152,7 @@ def test_bad_input_is_one_clear_line(arguments: tuple[str, ...], message: str, r
     assert message in run(*arguments).error
 
 
-@pytest.mark.parametrize("arguments", [a for a in WRONG if a[:2] == ("train", "vae") and "--resume" not in a])
+@pytest.mark.parametrize("arguments", [a for a in WRONG if a[0] == "train" and "--resume" not in a])
 def test_bad_settings_leave_no_folder_behind(arguments: tuple[str, ...], run: Run, tmp_path: Path) -> None:
     run(*arguments)
     assert not list(tmp_path.iterdir())
@@ -126,7 +163,7 @@ def test_a_backend_that_cannot_work_is_one_line(run: Run, monkeypatch: pytest.Mo
         raise BackendError(f"{name!r} needs CuPy")
 
     monkeypatch.setattr("scratchgen.commands.announcements.resolve_backend", fail)
-    for command in ("demo", "train vae", "evaluate FILE", "sample FILE", "gradcheck"):
+    for command in ("demo", "train vae", "train rbm", "evaluate FILE", "sample FILE", "gradcheck"):
         assert "'cuda' needs CuPy" in run(*command.split(), "--backend", "cuda").error
 
 

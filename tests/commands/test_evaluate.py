@@ -47,6 +47,11 @@ def test_more_samples_bring_log_p_nearer_from_below(trained: Path, run: Run) -> 
     assert log_p(1) < log_p(200)
 
 
+def test_without_samples_there_is_the_bound_alone(trained: Path, run: Run) -> None:
+    text = run("evaluate", trained, "--samples", "0", "--backend", "numpy").stdout
+    assert list(_terms(text)) == ["reconstruction", "KL", "ELBO"]
+
+
 def test_a_limited_evaluation_says_so(trained: Path, run: Run) -> None:
     text = run("evaluate", trained, "--samples", "1", "--limit", "20", "--backend", "numpy").stdout
     assert "digits: 20 test images (the first of 355)" in text

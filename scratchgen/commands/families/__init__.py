@@ -1,0 +1,17 @@
+"""What the commands say and show of each kind of model: a module a kind, and the table that leads to it.
+
+A new model is an entry here, and a module of `scratchgen.cli` with its options.
+"""
+
+from __future__ import annotations
+
+from scratchgen.commands.families import boltzmann, vae
+from scratchgen.commands.families.family import Family
+from scratchgen.models.model import Model
+
+FAMILIES = {"VAE": vae.FAMILY, "RBM": boltzmann.FAMILY}  # by the name of the class
+
+
+def family_of(model: Model) -> Family:
+    """Return what the commands need to know about a model like this one."""
+    return FAMILIES[type(model).__name__]

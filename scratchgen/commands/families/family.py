@@ -1,0 +1,65 @@
+"""What the commands need to know about a kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from scratchgen.commands.options import Evaluation, Sampling
+from scratchgen.commands.terms import Estimate
+from scratchgen.datasets import Dataset
+from scratchgen.random import Stream
+from scratchgen.typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class HeldOut(NamedTuple):
+    """What held-out images cost, in nats, by term; and remarks, a line each, on how to read that."""
+
+    terms: dict[str, Estimate]
+    remarks: tuple[str, ...] = ()
+
+
+class Images(NamedTuple):
+    """New images (n, n_visible), and what they are, in words."""
+
+    x: Array
+    description: str
+
+
+class Picture(NamedTuple):
+    """What a picture shows, and how it is drawn; it `suits` only some models and data."""
+
+    description: str
+    draw: Callable[[Any, Dataset], Figure]
+    suits: Callable[[Any, Dataset], bool] = lambda model, data: True
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the commands treat a kind of model.
+
+    Attributes
+    ----------
+    describe : callable
+        Takes a model; returns its kind and its layers in words.
+    options : callable
+        Takes a model; returns, by name, what a resumed run must have in common with the one that it continues.
+    held_out : callable
+        Takes a model, images (n, n_visible), an `Evaluation`, and whether to show progress.
+    sample : callable
+        Takes a model, the number of images, a `Sampling`, and a stream, or None for the model's own.
+    pictures : mapping
+        What is drawn of a trained model, by the name of the file.
+    """
+
+    describe: Callable[[Any], str]
+    options: Callable[[Any], Mapping[str, Any]]
+    held_out: Callable[[Any, np.ndarray, Evaluation, bool], HeldOut]
+    sample: Callable[[Any, int, Sampling, Stream | None], Images]
+    pictures: Mapping[str, Picture]

@@ -1,0 +1,113 @@
+"""Variational autoencoders: the terms of the bound, log p(x) itself, and pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scratchgen import plots
+from scratchgen.backend import to_numpy
+from scratchgen.commands.families.family import Family, HeldOut, Images, Picture
+from scratchgen.commands.options import Evaluation, Sampling
+from scratchgen.commands.terms import Estimate, estimate
+from scratchgen.datasets import Dataset
+from scratchgen.ops.divergences import kl_standard_normal_forward
+from scratchgen.random import Stream
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from scratchgen.models.vae import VAE
+
+_BLOCK = 100  # examples between two updates of the progress bar
+N_ROWS, N_COLUMNS = 3, 10  # of pairs of an image and its reconstruction
+N_SAMPLES = 100
+
+
+def _describe(vae: VAE) -> str:
+    """Return the widths of encoder and decoder, and the likelihood, in words."""
+    encoder = "-".join(map(str, (vae.n_visible, *vae.hidden, vae.n_latent)))
+    decoder = "-".join(map(str, (vae.n_latent, *vae.decoder_hidden, vae.n_visible)))
+    return f"VAE: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
+
+
+# ------------------------------------------------------------------------------------------- what held-out images cost
+
+
+def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
+    terms = _bound_terms(vae, x)
+    return HeldOut(terms | _log_likelihood_term(vae, x, evaluation.samples, progress) if evaluation.samples else terms)
+
+
+def _bound_terms(vae: VAE, x: np.ndarray) -> dict[str, Estimate]:
+    """Return reconstruction, KL and ELBO of `x`, with one draw of z an example: ELBO = -(reconstruction + KL)."""
+    elbo = to_numpy(vae.elbo(x))
+    kl = to_numpy(kl_standard_normal_forward(*vae.encode(x))[0])
+    return {"reconstruction": estimate(-elbo - kl), "KL": estimate(kl), "ELBO": estimate(elbo)}
+
+
+def _log_likelihood_term(vae: VAE, x: np.ndarray, n_samples: int, progress: bool) -> dict[str, Estimate]:
+    """Return log p(x), importance-sampled with `n_samples` draws of z an example."""
+    from tqdm.auto import tqdm
+
+    values = []
+    with tqdm(total=len(x), desc="log p(x)", unit="image", disable=not progress) as bar:
+        for start in range(0, len(x), _BLOCK):
+            values.append(to_numpy(vae.log_likelihood(x[start : start + _BLOCK], n_samples)))
+            bar.update(len(values[-1]))
+    return {f"log p(x), {n_samples:,} samples": estimate(np.concatenate(values))}
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+def _sample(vae: VAE, n: int, sampling: Sampling, stream: Stream | None) -> Images:
+    x = vae.sample(n, mean=sampling.mean, stream=stream)
+    return Images(x, "the means of p(x|z)" if sampling.mean else "drawn from p(x|z)")
+
+
+def _examples(data: Dataset) -> np.ndarray:
+    """Return test images: the first few of each class, a row of all classes at a time; without labels the first."""
+    if data.y_test is None:
+        return data.x_test[: N_ROWS * N_COLUMNS]
+    by_class = [np.flatnonzero(data.y_test == label)[:N_ROWS] for label in range(len(data.classes))]
+    return data.x_test[[indices[row] for row in range(N_ROWS) for indices in by_class if row < len(indices)]]
+
+
+def _reconstructions(vae: VAE, data: Dataset) -> Figure:
+    x = _examples(data)
+    return plots.reconstructions(x, vae.reconstruct(x), data.image_shape, n_columns=N_COLUMNS)
+
+
+def _samples(vae: VAE, data: Dataset) -> Figure:
+    return plots.image_grid(vae.sample(N_SAMPLES, mean=True), data.image_shape)
+
+
+def _training_curves(vae: VAE, data: Dataset) -> Figure:
+    return plots.training_curves(vae.history)
+
+
+def _latent_plane(vae: VAE, data: Dataset) -> Figure:
+    return plots.latent_plane(vae.decode, data.image_shape)
+
+
+def _latent_clusters(vae: VAE, data: Dataset) -> Figure:
+    return plots.latent_clusters(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
+
+
+_PICTURES = {
+    "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions),
+    "samples.png": Picture("new images: z from the prior, then the mean of p(x|z)", _samples),
+    "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
+    "latent-plane.png": Picture(
+        "what the decoder makes of each point of the plane", _latent_plane, lambda vae, data: vae.n_latent == 2
+    ),
+    "latent-clusters.png": Picture(
+        "where the encoder puts the held-out images, by label",
+        _latent_clusters,
+        lambda vae, data: vae.n_latent >= 2 and data.y_test is not None,
+    ),
+}
+
+FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, _sample, _PICTURES)

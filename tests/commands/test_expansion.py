@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from scratchgen.cli.expansion import expanded
+
+
+@dataclass(frozen=True)
+class Size:
+    name: str
+    height: Annotated[int, typer.Option(help="Upwards.")] = 1
+    width: Annotated[int, typer.Option(help="Sideways.")] = 1
+
+
+SQUARE = Size("square", 3, 3)
+seen = []
+
+
+@expanded
+def draw(colour: str = "red", size: Size = SQUARE, n: int = 1) -> None:
+    """Draw it."""
+    seen.append((colour, size, n))
+
+
+def test_the_annotated_fields_stand_in_the_place_of_the_group_with_its_defaults() -> None:
+    parameters = inspect.signature(draw).parameters
+    assert {name: p.default for name, p in parameters.items()} == {"colour": "red", "height": 3, "width": 3, "n": 1}
+    assert list(parameters) == ["colour", "height", "width", "n"]
+    assert [option.help for option in parameters["width"].annotation.__metadata__] == ["Sideways."]
+    assert draw.__doc__ == "Draw it."
+
+
+def test_the_function_receives_the_group_as_one_object() -> None:
+    draw(colour="blue", height=5, width=3, n=2)
+    assert seen.pop() == ("blue", Size("square", 5, 3), 2)
