@@ -27,7 +27,7 @@ from scratchgen.backend import to_numpy
 from scratchgen.inference.ais import PartitionEstimate
 from scratchgen.inference.annealing import salakhutdinov_murray_schedule
 from scratchgen.models.boltzmann.negative_phase import negative_phase_of
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay
 from scratchgen.typing import Array
 
 N_VISIBLE = 784
@@ -49,7 +49,7 @@ def untrained(options: argparse.Namespace) -> sg.RBM:
     rbm.use_negative_phase(negative_phase_of(options.method, method))
     n_steps = options.epochs * -(-options.images // options.batch)
     constant = options.schedule == "constant"
-    rate = options.learning_rate if constant else LinearWarmup(n_steps, start=options.learning_rate, stop=0.0)
+    rate = options.learning_rate if constant else LinearDecay(n_steps, start=options.learning_rate)
     rbm.use_optimizer(sg.SGD(rate, options.momentum))
     return rbm
 

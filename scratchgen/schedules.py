@@ -57,8 +57,7 @@ class LinearWarmup:
 
     def __call__(self, step: int) -> float:
         """Return the value at `step`."""
-        t = min(1.0, step / self.n_steps)
-        return (1.0 - t) * self.start + t * self.stop
+        return _between(self.start, self.stop, step / self.n_steps)
 
 
 @specified
@@ -84,22 +83,29 @@ class CyclicalWarmup:
 
 @specified
 @dataclass(frozen=True)
-class ExponentialDecay:
-    """Fall from `start` at step 0 to `stop` at step `n_steps` by the same factor in every step, and stay there."""
+class LinearDecay:
+    """Fall linearly from `start` at step 0 to `stop` at step `n_steps`, and stay there."""
 
     n_steps: int
     start: float
-    stop: float
+    stop: float = 0.0
 
     def __post_init__(self) -> None:
         check_count("n_steps", self.n_steps)
-        for name, value in (("start", self.start), ("stop", self.stop)):
-            if not (is_finite_number(value) and value > 0):
-                raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+        _check_value("start", self.start)
+        _check_value("stop", self.stop)
+        if self.stop > self.start:
+            raise InputError(f"a decay from start={self.start!r} to stop={self.stop!r} rises: use LinearWarmup")
 
     def __call__(self, step: int) -> float:
         """Return the value at `step`."""
-        return float(self.start * (self.stop / self.start) ** min(1.0, step / self.n_steps))
+        return _between(self.start, self.stop, step / self.n_steps)
+
+
+def _between(start: float, stop: float, t: float) -> float:
+    """Return the point at the fraction t of the way; `stop` from t = 1 on."""
+    t = min(1.0, t)
+    return (1.0 - t) * start + t * stop
 
 
 def _check_value(name: str, value: float) -> None:

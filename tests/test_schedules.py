@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen import SGD, Adam, FileFormatError, InputError
-from scratchgen.schedules import CyclicalWarmup, ExponentialDecay, LinearWarmup, check_schedule, value_at
+from scratchgen.schedules import CyclicalWarmup, LinearDecay, LinearWarmup, check_schedule, value_at
 from scratchgen.specification import from_specification, to_specification
 
 BAD_NUMBERS: list[Any] = [-1e-9, math.nan, math.inf, True, None, "1", 10**400, np.float32("nan")]
@@ -43,16 +43,14 @@ def test_cyclical_warmup_rises_in_the_first_part_of_every_period() -> None:
     assert [CyclicalWarmup(4, fraction=1.0)(step) for step in range(5)] == [0.0, 0.25, 0.5, 0.75, 0.0]
 
 
-def test_exponential_decay_falls_by_the_same_factor_in_every_step_and_stays() -> None:
-    decay = ExponentialDecay(3, start=8.0, stop=1.0)
-    assert [decay(step) for step in (0, 1, 2, 3, 4, 10**9)] == pytest.approx([8.0, 4.0, 2.0, 1.0, 1.0, 1.0])
+def test_linear_decay_falls_from_start_to_stop_and_stays() -> None:
+    assert [LinearDecay(2, start=4.0)(step) for step in (0, 1, 2, 3, 10**9)] == [4.0, 2.0, 0.0, 0.0, 0.0]
+    assert LinearDecay(4, start=1.0, stop=0.5)(2) == 0.75
 
 
-@pytest.mark.parametrize("bad", [0.0, *BAD_NUMBERS])
-def test_an_exponential_decay_never_reaches_zero(bad: Any) -> None:
-    for ends in ({"start": bad, "stop": 1.0}, {"start": 1.0, "stop": bad}):
-        with pytest.raises(InputError, match="must be a finite number > 0"):
-            ExponentialDecay(3, **ends)
+def test_a_decay_does_not_rise() -> None:
+    with pytest.raises(InputError, match=r"from start=1.0 to stop=2.0 rises: use LinearWarmup"):
+        LinearDecay(3, start=1.0, stop=2.0)
 
 
 @pytest.mark.parametrize("bad", BAD_NUMBERS)
@@ -62,6 +60,8 @@ def test_numbers_that_are_no_schedule_are_refused(bad: Any) -> None:
         lambda: LinearWarmup(3, start=bad),
         lambda: LinearWarmup(3, stop=bad),
         lambda: CyclicalWarmup(3, maximum=bad),
+        lambda: LinearDecay(3, start=bad),
+        lambda: LinearDecay(3, start=1.0, stop=bad),
     ):
         with pytest.raises(InputError, match="must be a finite number >= 0"):
             make()
@@ -73,7 +73,7 @@ def test_a_fraction_of_a_period_is_in_0_to_1(fraction: Any) -> None:
         CyclicalWarmup(3, fraction=fraction)
 
 
-@pytest.mark.parametrize("schedule", [LinearWarmup, CyclicalWarmup, partial(ExponentialDecay, start=1, stop=1)])
+@pytest.mark.parametrize("schedule", [LinearWarmup, CyclicalWarmup, partial(LinearDecay, start=1)])
 @pytest.mark.parametrize("n_steps", [0, -1, 2.0, True, None])
 def test_a_period_is_a_whole_number_of_steps(schedule: Any, n_steps: Any) -> None:
     with pytest.raises(InputError, match="n_steps must be an integer >= 1"):
@@ -90,7 +90,7 @@ def test_values_are_floats_whatever_the_schedule_is() -> None:
 SPECIFIED = [
     LinearWarmup(7, 0.5, 2.0),
     CyclicalWarmup(9, 0.25, 4.0),
-    ExponentialDecay(9, 0.5, 0.125),
+    LinearDecay(9, 0.5, 0.125),
     Adam(),
     Adam(LinearWarmup(3), 0.8, 0.99, 1e-4),
     SGD(CyclicalWarmup(3), 0.9),

@@ -64,7 +64,7 @@ def train_rbm(
     from scratchgen.models.boltzmann.negative_phase import negative_phase_of
     from scratchgen.models.boltzmann.rbm import RBM
     from scratchgen.optim import SGD
-    from scratchgen.schedules import LinearWarmup
+    from scratchgen.schedules import LinearDecay
 
     settings = {
         "n_hidden": hidden,
@@ -78,7 +78,7 @@ def train_rbm(
     }
     method_options = {"k": k, "n_chains": chains, "n_temperatures": temperatures}
     negative_phase = negative_phase_of(method, {n: value for n, value in method_options.items() if value is not None})
-    rate = LinearWarmup(decay_steps, start=run.learning_rate, stop=0.0) if decay_steps else run.learning_rate
+    rate = LinearDecay(decay_steps, start=run.learning_rate) if decay_steps else run.learning_rate
     train_model(
         run,
         RBM,

@@ -35,7 +35,7 @@ from scratchgen.models.boltzmann.rbm import RBM
 from scratchgen.models.model import Model
 from scratchgen.models.vae import VAE
 from scratchgen.optim import SGD, Adam, Optimizer
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay, LinearWarmup
 
 RBM_EPOCHS = 4  # for each of a VAE's, which takes several times as long
 BATCH_SIZE = 64
@@ -118,7 +118,7 @@ def _rbm_section(out: Path, seed: int, epochs: int, backend: Backend, progress: 
     rbm = RBM(n_visible=data.x_train.shape[1], n_hidden=64, binarise=True, centred=True, seed=seed, backend=backend)
     rbm.use_negative_phase(PersistentContrastiveDivergence(k=10, n_chains=100))
     n_steps = epochs * -(-len(data.x_train) // BATCH_SIZE)
-    optimizer = SGD(LinearWarmup(n_steps, start=RBM_LEARNING_RATE, stop=0.0), momentum=0.9)
+    optimizer = SGD(LinearDecay(n_steps, start=RBM_LEARNING_RATE), momentum=0.9)
     _train(rbm, data, optimizer, out / "rbm.safetensors", epochs, progress, monitor_every=MONITOR_EVERY)
     rbm.history.to_csv(out / "rbm-history.csv")
     print_costs(rbm, data.x_test, "Held-out digits", EVALUATION, progress=False)

@@ -16,7 +16,7 @@ from scratchgen.models.boltzmann.negative_phase import (
     ParallelTempering,
     PersistentContrastiveDivergence,
 )
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay
 
 from .conftest import Result, Run
 
@@ -81,7 +81,7 @@ def test_options_reach_the_model(train: Train) -> None:
     }
     assert rbm.settings | settings == rbm.settings
     assert rbm.negative_phase == ParallelTempering(k=2, n_chains=3, n_temperatures=4)
-    assert rbm.optimizer == sg.SGD(LinearWarmup(9, start=0.02, stop=0.0), momentum=0.8)
+    assert rbm.optimizer == sg.SGD(LinearDecay(9, start=0.02), momentum=0.8)
     assert rbm.step == 3  # 30 patterns in batches of 10
     assert rbm.optimizer.learning_rate(9) == 0.0
 

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 import scratchgen as sg
 from scratchgen.samplers import ising
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay
 
 BATCH_SIZE = 100
 INDIGO, GREY = "#332288", "#888888"
@@ -32,7 +32,7 @@ def train(x: np.ndarray, n_hidden: int, epochs: int, seed: int) -> sg.RBM:
     """Return an RBM trained by PCD-5, at a learning rate that falls to zero."""
     rbm = sg.RBM(x.shape[1], n_hidden, centred=True, seed=seed)
     n_steps = epochs * -(-len(x) // BATCH_SIZE)
-    falling = sg.SGD(LinearWarmup(n_steps, start=0.4, stop=0.0))
+    falling = sg.SGD(LinearDecay(n_steps, start=0.4))
     rbm.fit(x, epochs=epochs, batch_size=BATCH_SIZE, method="pcd", k=5, n_chains=512, optimizer=falling)
     return rbm
 
