@@ -45,6 +45,7 @@ ON_ONE_AXIS = {
     "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
     "latent_clusters": lambda **ax: plots.latent_clusters(MEAN, LABELS, **ax),
     "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
+    "reconstruction_field": lambda **ax: plots.reconstruction_field(decode, ((-3, 3), (-2, 2)), 6, MEAN, **ax),
     "chain_paths": lambda **ax: plots.chain_paths(PATHS, log_density, ((-3, 3), (-2, 2)), n_grid=30, **ax),
 }
 PICTURES = {**ON_ONE_AXIS, "training_curves": lambda: plots.training_curves(HISTORY)}
@@ -169,6 +170,11 @@ BAD_INPUT = {
     ),
     "density NaN": (lambda: plots.chain_paths(PATHS, lambda x: x[:, 0] * np.nan, BOUNDS), "finite somewhere"),
     "density nowhere": (lambda: plots.chain_paths(PATHS, lambda x: x[:, 0] - np.inf, BOUNDS), "finite somewhere"),
+    "bounds of a field": (lambda: plots.reconstruction_field(decode, ((1, 0), (0, 1))), "low < high, got"),
+    "arrows": (lambda: plots.reconstruction_field(decode, BOUNDS, 1), "n_per_axis.*>= 2"),
+    "reconstructions": (lambda: plots.reconstruction_field(lambda x: x[1:], BOUNDS, 3), r"\(9, 2\), got \(8, 2\)"),
+    "reconstruction NaN": (lambda: plots.reconstruction_field(lambda x: x * np.nan, BOUNDS), "finite numbers, got NaN"),
+    "data in space": (lambda: plots.reconstruction_field(decode, BOUNDS, x=MEAN_3D), r"x must .*\(n, 2\), got \(12, 3"),
     "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
     "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
     "no epochs": (lambda: plots.training_curves(NO_EPOCH), "train the model first"),

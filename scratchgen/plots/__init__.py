@@ -7,6 +7,7 @@ images            grids of images, originals above reconstructions
 latent            the decoded latent plane, clusters of labels
 curves            the terms of the loss over the epochs
 trajectories      the paths of chains over the contours of their density
+vector_field      where a denoiser of the plane moves a point
 ================  =============================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -18,5 +19,14 @@ from scratchgen.plots.curves import training_curves
 from scratchgen.plots.images import image_grid, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
+from scratchgen.plots.vector_field import reconstruction_field
 
-__all__ = ["chain_paths", "image_grid", "latent_clusters", "latent_plane", "reconstructions", "training_curves"]
+__all__ = [
+    "chain_paths",
+    "image_grid",
+    "latent_clusters",
+    "latent_plane",
+    "reconstruction_field",
+    "reconstructions",
+    "training_curves",
+]
