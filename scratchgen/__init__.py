@@ -18,8 +18,12 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; no public function bears the name of a submodule
 _EXPORTS = {
     "Adam": "optim",
+    "Autoencoder": "models.autoencoders.autoencoder",
+    "ContractiveAutoencoder": "models.autoencoders.contractive",
+    "DenoisingAutoencoder": "models.autoencoders.denoising",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
+    "SparseAutoencoder": "models.autoencoders.sparse",
     "Stream": "random",
     "VAE": "models.vae",
     "get_backend": "backend",
@@ -39,7 +43,19 @@ _EXPORTS = {
     "TemperatureWarning": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "densities", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
+_SUBMODULES = (
+    "corruptions",
+    "datasets",
+    "densities",
+    "models",
+    "nn",
+    "ops",
+    "optim",
+    "plots",
+    "samplers",
+    "schedules",
+    "training",
+)
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 

@@ -13,8 +13,14 @@ import numpy as np
 
 from scratchgen.backend import Backend
 from scratchgen.check.piece import Piece
+from scratchgen.corruptions import GaussianNoise, IndependentMasking, Masking, SaltAndPepper
 from scratchgen.finite_differences import GradcheckReport, gradcheck
 from scratchgen.finite_differences.trees import flattened
+from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.models.autoencoders.autoencoder import Autoencoder
+from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
+from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
+from scratchgen.models.autoencoders.sparse import SparseAutoencoder
 from scratchgen.models.boltzmann.rbm import RBM
 from scratchgen.models.vae import VAE
 from scratchgen.random import Stream
@@ -33,6 +39,15 @@ class _Entry(NamedTuple):
 _VAE = {"n_visible": _VISIBLE, "hidden": (5,), "n_latent": 2}
 _GAUSSIAN = _VAE | {"likelihood": "gaussian", "sigma": 0.4}
 _RBM = {"n_visible": _VISIBLE, "n_hidden": _VISIBLE}
+_AUTOENCODER = {"n_visible": _VISIBLE, "hidden": (4,), "n_code": 3, "activation": "tanh"}
+_LINEAR = _AUTOENCODER | {"hidden": (), "likelihood": "gaussian"}
+_DEEPER = _AUTOENCODER | {"hidden": (5, 4), "decoder_hidden": (4,)}
+_DECAY = {"weight_decay": 0.3}
+_SPARSE = {"sparsity_cost": 0.7, "sparsity_target": 0.2}
+_L1 = {"sparsity": "l1", "sparsity_cost": 0.7}
+_CONTRACTION = {"contraction_cost": 0.7}
+_SOFT = {"activation": "softplus", "code_activation": "swish"}
+_PIECEWISE = {"activation": "relu", "code_activation": "linear"}
 _PENALTIES = {"weight_decay": 0.3, "sparsity_cost": 0.7, "sparsity_target": 0.2}
 
 _MODELS = (
@@ -48,6 +63,23 @@ _MODELS = (
     _Entry(VAE, "gaussian sigmoid", _GAUSSIAN | {"output_mean": "sigmoid"}),
     _Entry(VAE, "learned sigma", _GAUSSIAN | {"sigma": "learned"}),
     _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
+    _Entry(Autoencoder, "bernoulli", _AUTOENCODER),
+    _Entry(Autoencoder, "linear", _LINEAR),
+    _Entry(Autoencoder, "gaussian tanh", _AUTOENCODER | {"likelihood": "gaussian", "output_mean": "tanh"}),
+    _Entry(Autoencoder, "deeper weight decay", _DEEPER | _DECAY | {"code_activation": "softplus"}),
+    _Entry(DenoisingAutoencoder, "masking", _AUTOENCODER | {"corruption": Masking(0.4)}),
+    _Entry(DenoisingAutoencoder, "independent", _LINEAR | {"corruption": IndependentMasking(0.4)}),
+    _Entry(DenoisingAutoencoder, "gaussian noise", _LINEAR | {"corruption": GaussianNoise(0.4)}),
+    _Entry(DenoisingAutoencoder, "salt and pepper", _DEEPER | _DECAY | {"corruption": SaltAndPepper(0.4)}),
+    _Entry(SparseAutoencoder, "kl", _AUTOENCODER | _SPARSE),
+    _Entry(SparseAutoencoder, "kl deeper decay", _DEEPER | _SPARSE | _DECAY),
+    _Entry(SparseAutoencoder, "l1", _AUTOENCODER | _L1),
+    _Entry(SparseAutoencoder, "l1 linear decay", _LINEAR | _L1 | _DECAY | {"code_activation": "linear"}),
+    *(_Entry(ContractiveAutoencoder, f, _LINEAR | _CONTRACTION | {"code_activation": f}) for f in ACTIVATIONS),
+    _Entry(ContractiveAutoencoder, "two layers", _AUTOENCODER | _CONTRACTION),
+    _Entry(ContractiveAutoencoder, "three layers", _DEEPER | _CONTRACTION | _DECAY),
+    _Entry(ContractiveAutoencoder, "softplus swish", _DEEPER | _CONTRACTION | _SOFT),
+    _Entry(ContractiveAutoencoder, "relu linear", _DEEPER | _CONTRACTION | _PIECEWISE),
     _Entry(RBM, "bernoulli", _RBM),
     _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),

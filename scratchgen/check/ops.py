@@ -25,8 +25,15 @@ from scratchgen.nn.convolutional import (
     transposed_convolutions_forward,
 )
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
+from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.contraction import (
+    layer_contraction_backward,
+    layer_contraction_forward,
+    network_contraction_backward,
+    network_contraction_forward,
+)
 from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_backward_params_, conv2d_forward
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
@@ -48,7 +55,7 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
-from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
+from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -94,6 +101,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
     nll = (bernoulli_nll_forward, bernoulli_nll_backward)
     squares = (gaussian_nll_forward, gaussian_nll_backward)
     free_energy = (free_energy_forward, free_energy_backward)
+    contraction = (network_contraction_forward, network_contraction_backward)
     sample = (reparameterise_forward, reparameterise_backward)
     return [
         pair("linear", linear_forward, linear_backward, affine),
@@ -101,6 +109,10 @@ def op_pieces(backend: Backend) -> list[Piece]:
         *(
             pair(f"activation {f}", activation_forward, activation_backward, off_zero, activation=f)
             for f in ACTIVATIONS
+        ),
+        *(
+            pair(f"activation_slope {f}", _slope_forward, activation_slope_backward, off_zero, activation=f)
+            for f in ("tanh", "sigmoid", "softplus", "swish")  # the others have no second derivative to be checked
         ),
         pair("mlp", mlp_forward, mlp_backward_, network, activations=("tanh", "swish")),
         pair("conv2d", *convolution, {"x": images, "params": layer}, **oblique),
@@ -128,6 +140,10 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
         pair("kl_bernoulli", kl_bernoulli_forward, kl_bernoulli_backward, {"p": unit_x, "q": unit_y}),
         pair("sparsity", sparsity_forward, sparsity_backward, {"p": unit_x}, target=0.2),
+        pair("l1", l1_forward, l1_backward, {"h": off_zero["a"]}),
+        pair("layer_contraction", layer_contraction_forward, layer_contraction_backward, {"W": params.W, "slope": x}),
+        pair("network_contraction 2 layers", *contraction, _network(normal, 2)),
+        pair("network_contraction 4 layers", *contraction, _network(normal, 4)),
         pair("free_energy", *free_energy, {"params": machine, "v": unit_x}),
         pair("free_energy gaussian", *free_energy, {"params": gaussian_machine, "v": x}),
         pair("reparameterise", *sample, q, noise=noise),
@@ -135,6 +151,12 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
         pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
     ]
+
+
+def _network(normal: Callable[..., Array], n_layers: int) -> dict[str, tuple[Array, ...]]:
+    """Return weights and slopes of layers of one width."""
+    weights = tuple(normal(_FEATURES, _FEATURES) for _ in range(n_layers))
+    return {"weights": weights, "slopes": tuple(normal(_N, _FEATURES) for _ in range(n_layers))}
 
 
 def _check_pair(
@@ -158,6 +180,10 @@ def _with_backend(function: Callable[..., Any], backend: Backend) -> Callable[..
 def _moved(tree: Any, backend: Backend) -> Any:
     """Return `tree` with a copy of each array on `backend`: some functions use up what they are given."""
     return rebuilt(tree, (backend.xp.array(leaf) for _, leaf in leaves_of(tree)))
+
+
+def _slope_forward(a: Array, activation: str) -> tuple[Array, Any]:
+    return activation_slope_forward(activation_forward(a, activation)[1])
 
 
 # The two fused pieces whose backward takes one weight for all rows: here it is the gradient with respect to their sum.

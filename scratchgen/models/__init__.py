@@ -1,4 +1,11 @@
 """Models: parameters, and a loss with its gradient by hand."""
 
 # class name, as a weights file has it -> module
-MODELS = {"VAE": "scratchgen.models.vae", "RBM": "scratchgen.models.boltzmann.rbm"}
+MODELS = {
+    "VAE": "scratchgen.models.vae",
+    "RBM": "scratchgen.models.boltzmann.rbm",
+    "Autoencoder": "scratchgen.models.autoencoders.autoencoder",
+    "DenoisingAutoencoder": "scratchgen.models.autoencoders.denoising",
+    "SparseAutoencoder": "scratchgen.models.autoencoders.sparse",
+    "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
+}

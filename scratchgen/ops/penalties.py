@@ -9,6 +9,30 @@ from scratchgen.ops.divergences import BernoulliKLCache, kl_bernoulli_backward, 
 from scratchgen.typing import Array, Float
 
 
+class L1Cache(NamedTuple):
+    """What `l1_backward` needs of the forward pass."""
+
+    h: Array
+
+
+def l1_forward(h: Float[Array, "n hidden"]) -> tuple[Array, L1Cache]:
+    """Return ``(1/n) sum_ij |h_ij|``: sum over the units, mean over the batch.
+
+    Gradient
+    --------
+    dh_ij = dpenalty sign(h_ij) / n.  At 0, where the absolute value has a kink, the gradient is taken as 0: the
+    subgradient of least size.
+    """
+    xp = namespace(h)
+    return xp.sum(xp.abs(h)) / h.shape[0], L1Cache(h)
+
+
+def l1_backward(dpenalty: Array | float, cache: L1Cache) -> Float[Array, "n hidden"]:
+    """Return ``dh``."""
+    h = cache.h
+    return float(dpenalty) / h.shape[0] * namespace(h).sign(h)
+
+
 class SparsityCache(NamedTuple):
     """What `sparsity_backward` needs of the forward pass."""
 

@@ -8,6 +8,7 @@ latent            the decoded latent plane, clusters of labels
 curves            the terms of the loss, the free-energy gap
 boltzmann         filters, chains, distributions of free energy
 trajectories      the paths of chains over the contours of their density
+vector_field      where a denoiser of the plane moves a point
 ================  =============================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -20,6 +21,7 @@ from scratchgen.plots.curves import free_energy_gap, training_curves
 from scratchgen.plots.images import image_grid, image_grids, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
+from scratchgen.plots.vector_field import reconstruction_field
 
 __all__ = [
     "chain_paths",
@@ -31,6 +33,7 @@ __all__ = [
     "image_grids",
     "latent_clusters",
     "latent_plane",
+    "reconstruction_field",
     "reconstructions",
     "training_curves",
 ]

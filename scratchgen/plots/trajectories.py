@@ -10,9 +10,10 @@ from matplotlib.lines import Line2D
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
+from scratchgen.plots._bounds import Bounds, check_bounds, grid_points
 from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,6 @@ DISC: dict[str, Any] = {
     "markeredgecolor": "white",
     "markeredgewidth": 1.0,
 }
-Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 
 def chain_paths(
@@ -81,7 +81,7 @@ def chain_paths(
         raise InputError(f"expected a trace of shape (n_steps, n_chains, 2), got {paths.shape}")
     if paths.dtype.kind not in "uif" or not np.isfinite(paths).all():
         raise InputError(f"expected a trace of finite numbers, got NaN, infinity or dtype {paths.dtype}")
-    (left, right), (bottom, top) = _check_bounds(bounds)
+    (left, right), (bottom, top) = check_bounds(bounds)
 
     if ax is None:
         height = INCHES * float(np.clip((top - bottom) / (right - left), 0.4, 1.4))
@@ -115,7 +115,7 @@ def chain_paths(
 
 def _density(log_density: Callable[[np.ndarray], Array], grid_1: np.ndarray, grid_2: np.ndarray) -> np.ndarray:
     """Return p / max p on the grid, (n_grid, n_grid), x_1 along the rows of the array."""
-    points = np.stack(np.meshgrid(grid_1, grid_2), axis=-1).reshape(-1, 2)
+    points = grid_points(grid_1, grid_2)
     log_p = to_numpy(log_density(points))
     if log_p.shape != (len(points),):
         raise InputError(f"log_density must return shape {(len(points),)} for {len(points)} points, got {log_p.shape}")
@@ -130,14 +130,3 @@ def _levels(p: np.ndarray) -> list[float]:
     within = np.cumsum(heights) / heights.sum()
     levels = heights[np.searchsorted(within, SHARES)]
     return sorted(set(levels.tolist()))  # of a uniform density all are the same
-
-
-def _check_bounds(bounds: Bounds) -> Bounds:
-    try:
-        (left, right), (bottom, top) = bounds
-        rising = all(map(is_finite_number, (left, right, bottom, top))) and left < right and bottom < top
-    except (TypeError, ValueError):
-        rising = False
-    if not rising:
-        raise InputError(f"bounds must be ((low, high), (low, high)) with low < high, got {bounds!r}")
-    return (left, right), (bottom, top)

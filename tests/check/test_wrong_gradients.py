@@ -19,8 +19,10 @@ from scratchgen.backend import get_backend
 from scratchgen.densities import Density
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.nn.mlp import mlp_backward_
+from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import activation_backward
 from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
+from scratchgen.ops.contraction import layer_contraction_backward, network_contraction_backward
 from scratchgen.ops.convolution import conv2d_backward_, conv2d_backward_params_
 from scratchgen.ops.divergences import kl_bernoulli_backward, kl_standard_normal_backward
 from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
@@ -31,7 +33,7 @@ from scratchgen.ops.linear import (
     linear_backward,
     linear_backward_params,
 )
-from scratchgen.ops.penalties import sparsity_backward
+from scratchgen.ops.penalties import l1_backward, sparsity_backward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
 
 # a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
@@ -44,11 +46,15 @@ BACKWARDS = {
     conv2d_backward_params_: (2, "conv2d parameters"),
     conv2d_transpose_backward_: (3, "conv2d_transpose"),
     activation_backward: (1, "activation *"),
+    activation_slope_backward: (1, "activation_slope *"),
     bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
     gaussian_nll_backward: (3, "gaussian_nll*"),
     free_energy_backward: (5, "free_energy gaussian"),
     free_energy_backward_params: (4, "RBM learned sigma"),
     kl_bernoulli_backward: (2, "kl_bernoulli"),
+    l1_backward: (1, "l1"),
+    layer_contraction_backward: (2, "layer_contraction"),
+    network_contraction_backward: (8, "network_contraction 4*"),
     sparsity_backward: (1, "sparsity"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
     reparameterise_backward: (2, "reparameterise L=2"),
@@ -280,6 +286,26 @@ def test_gradients_in_the_wrong_order_are_rejected(make_wrong):
     make_wrong(mlp_backward_, mistake)
     for report in reports("mlp"):
         assert {"layers[0].W", "layers[1].W"} <= wrong_blocks(report)
+
+
+BELOW_THE_CODE = {"params.encoder[0].W", "params.encoder[0].b", "params.encoder[1].W", "params.encoder[1].b", "x"}
+
+
+def test_contraction_that_takes_the_slopes_for_constants_is_rejected(make_wrong):
+    make_wrong(activation_slope_backward, scaled(0.0))
+    for report in reports("ContractiveAutoencoder sigmoid"):
+        assert wrong_blocks(report) == {"params.encoder[0].W", "params.encoder[0].b", "x"}
+    assert all(report.passed for report in reports("ContractiveAutoencoder linear"))
+
+
+@pytest.mark.parametrize("penalty", ["kl", "l1"])
+def test_sparsity_without_one_over_n_is_rejected(penalty, make_wrong):
+    def mistake(function):
+        return lambda dpenalty, cache: 3 * function(dpenalty, cache)  # the batch has three examples
+
+    make_wrong(l1_backward if penalty == "l1" else sparsity_backward, mistake)
+    for report in reports(f"SparseAutoencoder {penalty}"):
+        assert wrong_blocks(report) == BELOW_THE_CODE
 
 
 # ---- densities ----

@@ -15,8 +15,15 @@ import pytest
 from scratchgen import ops
 from scratchgen.backend import get_backend
 from scratchgen.geometry import Geometry
+from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.contraction import (
+    layer_contraction_backward,
+    layer_contraction_forward,
+    network_contraction_backward,
+    network_contraction_forward,
+)
 from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_forward
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
@@ -38,7 +45,7 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
-from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
+from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
@@ -65,6 +72,12 @@ def table(backend):
 
     def transposed(x, W, b, activation):
         return conv2d_transpose_forward(ConvParams(W, b), x, GEOMETRY, activation, backend)
+
+    def slope(a, activation):
+        return activation_slope_forward(activation_forward(a, activation)[1])
+
+    def network_contraction(W0, W1, W2, s0, s1, s2):
+        return network_contraction_forward((W0, W1, W2), (s0, s1, s2))
 
     def nll(logits, unit_x):
         return bernoulli_nll_forward(logits, unit_x, backend)
@@ -96,6 +109,7 @@ def table(backend):
     sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
     image_to_grid = {"x": "N height width D", "W": "above beside D K", "b": "K"}
     grid_to_image = {"x": "N rows columns K", "W": "above beside D K", "b": "D"}
+    three_layers = {"W0": "D K", "W1": "K L", "W2": "L D", "s0": "N K", "s1": "N L", "s2": "N D"}
     bernoulli = {"logits": "N D", "unit_x": "N D"}
     return {
         "linear": Op(lambda x, W, b: linear_forward(LinearParams(W, b), x), linear_backward, affine),
@@ -105,6 +119,10 @@ def table(backend):
         },
         **{
             f"activation {f}": Op(partial(activation_forward, activation=f), activation_backward, {"a": "N D"})
+            for f in ACTIVATIONS
+        },
+        **{
+            f"activation_slope {f}": Op(partial(slope, activation=f), activation_slope_backward, {"a": "N D"})
             for f in ACTIVATIONS
         },
         "bernoulli_nll": Op(nll, bernoulli_nll_backward, bernoulli),
@@ -127,6 +145,11 @@ def table(backend):
         ),
         "gaussian_nll": Op(gaussian_nll_forward, gaussian_nll_backward, {"mean": "N D", "x": "N D", "log_sigma": "1"}),
         "kl_bernoulli": Op(kl_bernoulli, kl_bernoulli_backward, {"unit_p": "N D", "unit_q": "N D"}),
+        "l1": Op(l1_forward, l1_backward, {"h": "N D"}, of_batch=True),
+        "layer_contraction": Op(
+            layer_contraction_forward, layer_contraction_backward, {"W": "D K", "slope": "N K"}, of_batch=True
+        ),
+        "network_contraction": Op(network_contraction, network_contraction_backward, three_layers, of_batch=True),
         "sparsity": Op(sparsity, sparsity_backward, {"unit_p": "N D"}, of_batch=True),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}

@@ -1,0 +1,57 @@
+"""An autoencoder beside PCA, the best linear map to a code of the same size and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scratchgen.backend import to_numpy
+from scratchgen.errors import InputError
+
+if TYPE_CHECKING:
+    from scratchgen.models.autoencoders.autoencoder import Autoencoder
+
+
+class PCAComparison(NamedTuple):
+    """Mean over the examples of the squared reconstruction error, summed over the features."""
+
+    autoencoder: float
+    pca: float
+
+
+def compare_with_pca(model: Autoencoder, x: Any, test: Any = None) -> PCAComparison:
+    """Return the reconstruction error of this model and that of PCA with as many components as the code has units.
+
+    No linear encoder and decoder with biases reconstruct `x` better than its principal components [1]_. On data that
+    PCA was not fitted to, a linear model may be better.
+
+    Parameters
+    ----------
+    x : array (n, n_visible)
+        PCA is fitted to it: the data that the model was trained on.
+    test : array (m, n_visible), optional
+        Where both are compared; by default on `x`.
+
+    Raises
+    ------
+    InputError
+        The code is as wide as the data, which PCA then reproduces without error, or there are no more examples than
+        units of the code.
+
+    References
+    ----------
+    .. [1] P. Baldi, K. Hornik: "Neural networks and principal component analysis: learning from examples without local
+       minima", Neural Networks 2, 1989.
+    """
+    from sklearn.decomposition import PCA
+
+    x = model.check_data(x)
+    test = x if test is None else model.check_data(test, "test")
+    if model.n_code >= min(model.n_visible, x.shape[0]):
+        raise InputError(
+            f"PCA reproduces {x.shape[0]} examples of {model.n_visible} features by {model.n_code} components without "
+            "error: compare a model whose n_code is below both"
+        )
+    on_host = to_numpy(test)
+    pca = PCA(model.n_code, svd_solver="full").fit(to_numpy(x))
+    of_pca = (on_host - pca.inverse_transform(pca.transform(on_host))) ** 2
+    return PCAComparison(float(model.reconstruction_error(test).mean()), float(of_pca.sum(axis=1).mean()))

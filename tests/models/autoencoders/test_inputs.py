@@ -1,0 +1,137 @@
+"""Bad input ends in an error that says what was expected and what came, before anything is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+from scratchgen.corruptions import Masking
+
+HALF = np.full((3, 4), 0.5)
+
+
+def small(kind=sg.Autoencoder, **options):
+    return kind(**{"n_visible": 4, "hidden": (3,), "n_code": 2, "backend": "numpy"} | options)
+
+
+@pytest.mark.parametrize(
+    "kind", [sg.Autoencoder, sg.DenoisingAutoencoder, sg.SparseAutoencoder, sg.ContractiveAutoencoder]
+)
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("n_visible", 0, "n_visible must be an integer >= 1, got 0"),
+        ("n_code", 2.5, "n_code must be an integer >= 1, got 2.5"),
+        ("hidden", "400", r"hidden must be a tuple of layer widths such as \(400,\), got '400'"),
+        ("decoder_hidden", (-1,), "each width in decoder_hidden must be an integer >= 1"),
+        ("likelihood", "poisson", "likelihood must be one of 'bernoulli', 'gaussian', got 'poisson'"),
+        ("weight_decay", -0.1, "weight_decay must be a finite number >= 0, got -0.1"),
+        ("weight_decay", float("nan"), "weight_decay must be a finite number >= 0, got nan"),
+        ("activation", "gelu", "unknown activation 'gelu': choose one of linear, relu"),
+        ("output_mean", "softmax", "output_mean must be one of 'linear', 'tanh', 'sigmoid', got 'softmax'"),
+        ("dtype", "float16", "dtype must be one of float32, float64, got float16"),
+        ("seed", -1, "seed must be an integer"),
+    ],
+)
+def test_bad_settings_are_rejected_by_every_kind(kind, option, value, message):
+    with pytest.raises(sg.InputError, match=message):
+        small(kind, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (sg.Autoencoder, {"code_activation": "gelu"}, "unknown activation 'gelu'"),
+        (sg.DenoisingAutoencoder, {"corruption": 0.3}, r"such as Masking\(0.25\), or a function .* got 0.3"),
+        (sg.DenoisingAutoencoder, {"corruption": Masking}, r"corruption must be one of .* got <class"),
+        (sg.SparseAutoencoder, {"sparsity": "l2"}, "sparsity must be one of 'kl', 'l1', got 'l2'"),
+        (sg.SparseAutoencoder, {"sparsity_cost": -1}, "sparsity_cost must be a finite number >= 0, got -1"),
+        (sg.SparseAutoencoder, {"sparsity_target": 1.0}, r"sparsity_target must be in \(0, 1\), got 1.0"),
+        (sg.SparseAutoencoder, {"sparsity_target": "low"}, r"sparsity_target must be in \(0, 1\), got 'low'"),
+        (sg.SparseAutoencoder, {"code_activation": "relu"}, "code_activation='sigmoid', got 'relu': use that, or"),
+        (sg.ContractiveAutoencoder, {"contraction_cost": np.inf}, "contraction_cost must be a finite number >= 0"),
+    ],
+)
+def test_bad_settings_of_a_kind_are_rejected(kind, options, message):
+    with pytest.raises(sg.InputError, match=message):
+        small(kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((3, 5)), r"x must have shape \(n, 4\), got \(3, 5\)"),
+        (np.zeros((0, 4)), "x has no rows"),
+        (np.full((3, 4), np.nan), r"NaN or infinite values in 3 row.*row 0"),
+        (HALF.astype(str), "x must hold real numbers, got dtype <U"),
+        (255 * HALF, r"must lie in \[0, 1\] for a Bernoulli .*: divide by 255"),
+    ],
+)
+def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
+    model = small()
+    for call in (
+        model.encode,
+        model.reconstruct,
+        model.reconstruction_error,
+        model.compare_with_pca,
+        lambda x: model.loss_and_grad(x, np.empty((3, 0))),
+        lambda x: model.grad_x(x, np.empty((3, 0))),
+        lambda x: model.fit(x, epochs=1, progress=False),
+    ):
+        with pytest.raises(sg.InputError, match=message):
+            call(x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "noise", "message"),
+    [
+        (sg.Autoencoder, np.zeros((3, 2)), r"noise must have shape \(3, 0\), got \(3, 2\): draw it with draw_noise"),
+        (sg.Autoencoder, None, "noise must hold real numbers"),
+        (sg.DenoisingAutoencoder, np.zeros((2, 4)), r"noise must have shape \(3, 4\), got \(2, 4\): draw it with"),
+        (sg.DenoisingAutoencoder, np.full((3, 4), np.nan), "noise has NaN"),
+    ],
+)
+def test_bad_noise_is_rejected(kind, noise, message):
+    model = small(kind)
+    for call in (model.loss_and_grad, model.grad_x):
+        with pytest.raises(sg.InputError, match=message):
+            call(HALF, noise)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [(np.zeros((2, 3)), r"code must have shape \(n, 2\), got \(2, 3\)"), (np.full((1, 2), np.inf), "code has NaN or")],
+)
+def test_bad_codes_are_rejected(code, message):
+    with pytest.raises(sg.InputError, match=message):
+        small().decode(code)
+
+
+@pytest.mark.parametrize("corrupted", [HALF[:2], 0.5, None], ids=["fewer rows", "a number", "nothing"])
+def test_corruption_that_returns_no_batch_is_rejected(corrupted):
+    model = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: corrupted)
+    with pytest.raises(sg.InputError, match=r"corruption must return an array of the shape .*, \(3, 4\), got"):
+        model.fit(HALF, epochs=1, progress=False)
+
+
+def test_a_denoiser_encodes_what_a_corruption_has_led_out_of_the_unit_range_but_is_not_trained_on_it():
+    model = small(sg.DenoisingAutoencoder)
+    assert model.reconstruct(HALF - 3).shape == (3, 4)
+    assert np.isfinite(model.loss_and_grad(HALF, HALF - 3)[0].loss)
+    for call in (model.reconstruction_error, lambda x: model.loss_and_grad(x, HALF)):
+        with pytest.raises(sg.InputError, match=r"must lie in \[0, 1\]"):
+            call(HALF - 3)
+    with pytest.raises(sg.InputError, match="x has NaN"):
+        model.encode(np.nan * HALF)
+
+
+def test_pca_cannot_be_compared_with_a_code_that_is_not_below_the_data():
+    x = np.random.default_rng(0).random((10, 4))
+    for n_code in (4, 5):
+        with pytest.raises(sg.InputError, match=rf"10 examples of 4 features by {n_code} components without error"):
+            small(n_code=n_code).compare_with_pca(x)
+    with pytest.raises(sg.InputError, match=r"PCA reproduces 2 examples of 4 features by 2 components"):
+        small().compare_with_pca(x[:2])
+    with pytest.raises(sg.InputError, match=r"test must have shape \(n, 4\)"):
+        small().compare_with_pca(x, np.zeros((3, 5)))
