@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; no public function bears the name of a submodule
 _EXPORTS = {
     "Adam": "optim",
+    "LinearGaussianModel": "models.linear",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
     "Stream": "random",

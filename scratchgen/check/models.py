@@ -16,6 +16,7 @@ from scratchgen.check.piece import Piece
 from scratchgen.finite_differences import GradcheckReport, gradcheck
 from scratchgen.finite_differences.trees import flattened
 from scratchgen.models.boltzmann.rbm import RBM
+from scratchgen.models.linear import LinearGaussianModel
 from scratchgen.models.vae import VAE
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
@@ -48,6 +49,10 @@ _MODELS = (
     _Entry(VAE, "gaussian sigmoid", _GAUSSIAN | {"output_mean": "sigmoid"}),
     _Entry(VAE, "learned sigma", _GAUSSIAN | {"sigma": "learned"}),
     _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
+    _Entry(VAE, "iwae k=3", _VAE | {"objective": "iwae", "n_samples": 3}),
+    _Entry(VAE, "iwae k=1", _VAE | {"objective": "iwae"}),
+    _Entry(VAE, "iwae learned sigma k=4", _GAUSSIAN | {"objective": "iwae", "sigma": "learned", "n_samples": 4}),
+    _Entry(LinearGaussianModel, "exact", {"n_visible": _VISIBLE, "n_latent": 2}),
     _Entry(RBM, "bernoulli", _RBM),
     _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),

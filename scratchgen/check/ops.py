@@ -23,6 +23,8 @@ from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energ
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
     kl_bernoulli_forward,
+    kl_categorical_backward,
+    kl_categorical_forward,
     kl_standard_normal_backward,
     kl_standard_normal_forward,
 )
@@ -32,6 +34,18 @@ from scratchgen.ops.gaussian import (
     reparameterise_kl_backward,
     reparameterise_kl_forward,
 )
+from scratchgen.ops.gaussian_divergences import (
+    kl_diagonal_gaussians_backward,
+    kl_diagonal_gaussians_forward,
+    kl_gaussians_backward,
+    kl_gaussians_forward,
+)
+from scratchgen.ops.importance import (
+    log_mean_exp_backward,
+    log_mean_exp_forward,
+    reparameterise_ratio_backward,
+    reparameterise_ratio_forward,
+)
 from scratchgen.ops.likelihoods import (
     bernoulli_nll_and_dlogits,
     bernoulli_nll_backward,
@@ -40,6 +54,11 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.ops.linear_gaussian import (
+    LinearGaussianParams,
+    linear_gaussian_nll_backward,
+    linear_gaussian_nll_forward,
+)
 from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -69,6 +88,14 @@ def op_pieces(backend: Backend) -> list[Piece]:
     machine = RBMParams(normal(_FEATURES, _FEATURES), normal(_FEATURES), normal(_FEATURES))
     gaussian_machine = machine._replace(log_sigma=normal(_FEATURES))
     several = f"L={_SAMPLES}"
+    p = {"mean_p": normal(_N, _FEATURES), "log_var_p": normal(_N, _FEATURES)}
+    diagonal = {"mean_q": q["mean"], "log_var_q": q["log_var"], **p}
+    roots = normal(2, _N, _FEATURES, _FEATURES)
+    covariance_q, covariance_p = roots @ roots.swapaxes(-1, -2) + np.eye(_FEATURES)
+    full = {"mean_q": q["mean"], "covariance_q": covariance_q, "mean_p": p["mean_p"], "covariance_p": covariance_p}
+    linear_gaussian = {"params": LinearGaussianParams(params.W[:2], params.b, log_sigma), "x": x}
+    evidence = (linear_gaussian_nll_forward, linear_gaussian_nll_backward)
+    ratio = (reparameterise_ratio_forward, reparameterise_ratio_backward)
 
     nll = (bernoulli_nll_forward, bernoulli_nll_backward)
     squares = (gaussian_nll_forward, gaussian_nll_backward)
@@ -87,13 +114,19 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),
         pair("gaussian_nll", *squares, {"mean": rows[:_N], "x": x, "log_sigma": log_sigma}),
         pair(f"gaussian_nll {several}", *squares, {"mean": rows, "x": x, "log_sigma": log_sigma}),
+        pair("linear_gaussian_nll", *evidence, linear_gaussian),
         pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
         pair("kl_bernoulli", kl_bernoulli_forward, kl_bernoulli_backward, {"p": unit_x, "q": unit_y}),
+        pair("kl_categorical", kl_categorical_forward, kl_categorical_backward, {"p": unit_x, "q": unit_y}),
+        pair("kl_diagonal_gaussians", kl_diagonal_gaussians_forward, kl_diagonal_gaussians_backward, diagonal),
+        pair("kl_gaussians", kl_gaussians_forward, kl_gaussians_backward, full),
         pair("sparsity", sparsity_forward, sparsity_backward, {"p": unit_x}, target=0.2),
         pair("free_energy", *free_energy, {"params": machine, "v": unit_x}),
         pair("free_energy gaussian", *free_energy, {"params": gaussian_machine, "v": x}),
         pair("reparameterise", *sample, q, noise=noise),
         pair(f"reparameterise {several}", *sample, q, noise=noises),
+        pair("reparameterise_ratio", *ratio, q, noise=noises),
+        pair("log_mean_exp", log_mean_exp_forward, log_mean_exp_backward, {"log_weight": rows}),
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
         pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
     ]

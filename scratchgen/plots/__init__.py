@@ -7,6 +7,8 @@ images            grids of images, originals above reconstructions
 latent            the decoded latent plane, clusters of labels
 curves            the terms of the loss over the epochs
 trajectories      the paths of chains over the contours of their density
+variational       Gaussians that approximate a density of the plane
+estimators        errors of estimates of log p(x), the spread of gradients
 ================  =============================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -15,8 +17,20 @@ Functions that draw a single axis take ``ax=``, so that several pictures can sha
 """
 
 from scratchgen.plots.curves import training_curves
+from scratchgen.plots.estimators import estimator_errors, gradient_spread
 from scratchgen.plots.images import image_grid, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
+from scratchgen.plots.variational import mean_field
 
-__all__ = ["chain_paths", "image_grid", "latent_clusters", "latent_plane", "reconstructions", "training_curves"]
+__all__ = [
+    "chain_paths",
+    "estimator_errors",
+    "gradient_spread",
+    "image_grid",
+    "latent_clusters",
+    "latent_plane",
+    "mean_field",
+    "reconstructions",
+    "training_curves",
+]
