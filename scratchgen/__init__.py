@@ -21,6 +21,7 @@ _EXPORTS = {
     "Autoencoder": "models.autoencoders.autoencoder",
     "ContractiveAutoencoder": "models.autoencoders.contractive",
     "DenoisingAutoencoder": "models.autoencoders.denoising",
+    "LinearGaussianModel": "models.linear",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
     "SparseAutoencoder": "models.autoencoders.sparse",

@@ -18,7 +18,7 @@ class BackendError(ScratchgenError, RuntimeError):
 
 
 class TrainingError(ScratchgenError):
-    """Training stopped because a term of the loss became NaN or infinite."""
+    """Training stopped because a term of the loss became NaN or infinite, or did not come to a minimum."""
 
 
 class ReproducibilityWarning(UserWarning):

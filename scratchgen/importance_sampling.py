@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable
 
 from scratchgen.backend import namespace
+from scratchgen.ops.importance import reparameterise_ratio_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
@@ -53,17 +54,13 @@ def _log_mean_weight(
 ) -> Array:
     """Return log 1/k sum_i w_i of a few examples, the sum kept as a maximum and a sum of w / exp(maximum)."""
     xp = namespace(x, mean, log_var)
-    sigma = xp.exp(0.5 * log_var)
-    log_volume = 0.5 * xp.sum(log_var, axis=-1)  # of log q, the part that does not depend on z
     n_chunk = max(1, _ELEMENTS // x.size)
     largest = xp.full(mean.shape[:1], -math.inf, dtype=mean.dtype)
     total = xp.zeros_like(largest)
     for done in range(0, n_samples, n_chunk):
         noise = stream.normal((min(n_chunk, n_samples - done), *mean.shape), mean.dtype)
-        z = mean + sigma * noise
-        # the normalising constants of p(z) and q(z|x) cancel
-        log_prior_over_q = 0.5 * xp.sum(noise * noise - z * z, axis=-1) + log_volume  # (samples, n)
-        log_weight = log_prior_over_q - nll(z, x).reshape(log_prior_over_q.shape)
+        (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, noise)
+        log_weight = log_ratio - nll(z, x).reshape(log_ratio.shape)  # (samples, n)
         new_largest = xp.maximum(largest, xp.max(log_weight, axis=0))
         total = total * xp.exp(largest - new_largest) + xp.sum(xp.exp(log_weight - new_largest), axis=0)
         largest = new_largest

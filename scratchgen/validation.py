@@ -102,6 +102,20 @@ def check_matrix(name: str, x: Any, n_columns: int, backend: Backend, dtype: str
     return backend.asarray(x, dtype=dtype)
 
 
+def check_vectors(name: str, z: Any, n_components: int, backend: Backend, dtype: str) -> Array:
+    """Return `z` on `backend` as an array (..., n_components) of type `dtype` with any number of leading axes.
+
+    Raises
+    ------
+    InputError
+        As for `check_matrix`.
+    """
+    z = check_numbers(name, z)
+    if z.ndim == 0 or z.shape[-1] != n_components:
+        raise InputError(f"{name} must have shape (..., {n_components}), got {tuple(z.shape)}")
+    return check_matrix(name, z.reshape(-1, n_components), n_components, backend, dtype).reshape(z.shape)
+
+
 def _from_nested(name: str, x: Any) -> np.ndarray:
     try:
         return np.asarray(x)

@@ -22,6 +22,7 @@ from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
 from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
 from scratchgen.models.autoencoders.sparse import SparseAutoencoder
 from scratchgen.models.boltzmann.rbm import RBM
+from scratchgen.models.linear import LinearGaussianModel
 from scratchgen.models.vae import VAE
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
@@ -80,6 +81,10 @@ _MODELS = (
     _Entry(ContractiveAutoencoder, "three layers", _DEEPER | _CONTRACTION | _DECAY),
     _Entry(ContractiveAutoencoder, "softplus swish", _DEEPER | _CONTRACTION | _SOFT),
     _Entry(ContractiveAutoencoder, "relu linear", _DEEPER | _CONTRACTION | _PIECEWISE),
+    _Entry(VAE, "iwae k=3", _VAE | {"objective": "iwae", "n_samples": 3}),
+    _Entry(VAE, "iwae k=1", _VAE | {"objective": "iwae"}),
+    _Entry(VAE, "iwae learned sigma k=4", _GAUSSIAN | {"objective": "iwae", "sigma": "learned", "n_samples": 4}),
+    _Entry(LinearGaussianModel, "exact", {"n_visible": _VISIBLE, "n_latent": 2}),
     _Entry(RBM, "bernoulli", _RBM),
     _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),

@@ -38,6 +38,8 @@ from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_back
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
     kl_bernoulli_forward,
+    kl_categorical_backward,
+    kl_categorical_forward,
     kl_standard_normal_backward,
     kl_standard_normal_forward,
 )
@@ -47,6 +49,18 @@ from scratchgen.ops.gaussian import (
     reparameterise_kl_backward,
     reparameterise_kl_forward,
 )
+from scratchgen.ops.gaussian_divergences import (
+    kl_diagonal_gaussians_backward,
+    kl_diagonal_gaussians_forward,
+    kl_gaussians_backward,
+    kl_gaussians_forward,
+)
+from scratchgen.ops.importance import (
+    log_mean_exp_backward,
+    log_mean_exp_forward,
+    reparameterise_ratio_backward,
+    reparameterise_ratio_forward,
+)
 from scratchgen.ops.likelihoods import (
     bernoulli_nll_and_dlogits,
     bernoulli_nll_backward,
@@ -55,6 +69,11 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.ops.linear_gaussian import (
+    LinearGaussianParams,
+    linear_gaussian_nll_backward,
+    linear_gaussian_nll_forward,
+)
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 from scratchgen.random import Stream
@@ -92,6 +111,14 @@ def op_pieces(backend: Backend) -> list[Piece]:
     stack = tuple(ConvParams(0.5 * normal(3, 3, _CHANNELS, _CHANNELS), normal(_CHANNELS)) for _ in _HALVING)
     small_images, small_grids = (normal(1, *size, _CHANNELS) for size in (_HALVING[0].image, _HALVING[-1].grid))
     several = f"L={_SAMPLES}"
+    p = {"mean_p": normal(_N, _FEATURES), "log_var_p": normal(_N, _FEATURES)}
+    diagonal = {"mean_q": q["mean"], "log_var_q": q["log_var"], **p}
+    roots = normal(2, _N, _FEATURES, _FEATURES)
+    covariance_q, covariance_p = roots @ roots.swapaxes(-1, -2) + np.eye(_FEATURES)
+    full = {"mean_q": q["mean"], "covariance_q": covariance_q, "mean_p": p["mean_p"], "covariance_p": covariance_p}
+    linear_gaussian = {"params": LinearGaussianParams(params.W[:2], params.b, log_sigma), "x": x}
+    evidence = (linear_gaussian_nll_forward, linear_gaussian_nll_backward)
+    ratio = (reparameterise_ratio_forward, reparameterise_ratio_backward)
 
     convolution = (conv2d_forward, conv2d_backward_)
     transposed = (conv2d_transpose_forward, conv2d_transpose_backward_)
@@ -137,8 +164,12 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),
         pair("gaussian_nll", *squares, {"mean": rows[:_N], "x": x, "log_sigma": log_sigma}),
         pair(f"gaussian_nll {several}", *squares, {"mean": rows, "x": x, "log_sigma": log_sigma}),
+        pair("linear_gaussian_nll", *evidence, linear_gaussian),
         pair("kl_standard_normal", kl_standard_normal_forward, kl_standard_normal_backward, q),
         pair("kl_bernoulli", kl_bernoulli_forward, kl_bernoulli_backward, {"p": unit_x, "q": unit_y}),
+        pair("kl_categorical", kl_categorical_forward, kl_categorical_backward, {"p": unit_x, "q": unit_y}),
+        pair("kl_diagonal_gaussians", kl_diagonal_gaussians_forward, kl_diagonal_gaussians_backward, diagonal),
+        pair("kl_gaussians", kl_gaussians_forward, kl_gaussians_backward, full),
         pair("sparsity", sparsity_forward, sparsity_backward, {"p": unit_x}, target=0.2),
         pair("l1", l1_forward, l1_backward, {"h": off_zero["a"]}),
         pair("layer_contraction", layer_contraction_forward, layer_contraction_backward, {"W": params.W, "slope": x}),
@@ -148,6 +179,8 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("free_energy gaussian", *free_energy, {"params": gaussian_machine, "v": x}),
         pair("reparameterise", *sample, q, noise=noise),
         pair(f"reparameterise {several}", *sample, q, noise=noises),
+        pair("reparameterise_ratio", *ratio, q, noise=noises),
+        pair("log_mean_exp", log_mean_exp_forward, log_mean_exp_backward, {"log_weight": rows}),
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
         pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scratchgen import check
 from scratchgen.backend import Backend
 
-_NAME, _SHAPES = 38, 56  # characters
+_NAME, _SHAPES = 38, 62  # characters
 
 
 def print_gradient_checks(backend: Backend, pattern: str | None = None) -> bool:

@@ -1,1 +1,1 @@
-"""Partition functions of restricted Boltzmann machines: exact, by annealed importance sampling, and bounds."""
+"""Partition functions of restricted Boltzmann machines, estimators of log p(x), and variational inference."""

@@ -8,4 +8,5 @@ MODELS = {
     "DenoisingAutoencoder": "scratchgen.models.autoencoders.denoising",
     "SparseAutoencoder": "scratchgen.models.autoencoders.sparse",
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
+    "LinearGaussianModel": "scratchgen.models.linear",
 }

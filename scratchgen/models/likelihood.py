@@ -11,6 +11,7 @@ from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
 from scratchgen.ops.activations import activation_forward
 from scratchgen.ops.likelihoods import (
+    GaussianCache,
     bernoulli_nll_and_dlogits,
     bernoulli_nll_forward,
     gaussian_nll_backward,
@@ -38,9 +39,18 @@ class BernoulliLikelihood:
         """Return the nll of each row, and the gradient of their mean with respect to the output."""
         return bernoulli_nll_and_dlogits(output, x, 1.0 / output.shape[0], self.backend)
 
-    def grad_x(self, output: Array, x: Array) -> Array:
-        """Return the gradient of the mean nll with respect to the data, (n, n_visible): the nll is linear in them."""
-        return -output.reshape(-1, *x.shape).mean(axis=0) / x.shape[0]
+    def forward(self, output: Array, x: Array) -> tuple[Array, Array]:
+        """Return the nll of each row and, as the cache, the gradient of each with respect to its own output."""
+        return bernoulli_nll_and_dlogits(output, x, 1.0, self.backend)
+
+    def backward_(self, dnll: Array, cache: Array, dlog_sigma: Any) -> Array:
+        """Return the gradient of ``sum_r dnll_r nll_r`` with respect to the output, in the storage of the cache."""
+        cache *= dnll[:, None]
+        return cache
+
+    def grad_x(self, output: Array, x: Array, dnll: Array) -> Array:
+        """Return the gradient of ``sum_r dnll_r nll_r`` with respect to the data, in which it is linear."""
+        return -(dnll[:, None] * output).reshape(-1, *x.shape).sum(axis=0)
 
     def mean(self, output: Array) -> Array:
         """Return E[x|z] = p."""
@@ -76,19 +86,24 @@ class GaussianLikelihood:
 
         The gradient with respect to a learned log sigma goes into `dlog_sigma`, which is empty where sigma is fixed.
         """
-        nll, doutput, _, dlog = self._backward(output, x)
+        nll, cache = self.forward(output, x)
+        dnll = namespace(output).full(output.shape[0], 1.0 / output.shape[0], dtype=output.dtype)
+        return nll, self.backward_(dnll, cache, dlog_sigma)
+
+    def forward(self, output: Array, x: Array) -> tuple[Array, GaussianCache]:
+        """Return the nll of each row, and the cache of `backward_`."""
+        return gaussian_nll_forward(output, x, self.log_sigma)
+
+    def backward_(self, dnll: Array, cache: GaussianCache, dlog_sigma: Any) -> Array:
+        """Return the gradient of ``sum_r dnll_r nll_r`` with respect to the output, and fill `dlog_sigma`."""
+        doutput, _, dlog = gaussian_nll_backward(dnll, cache)
         if len(dlog_sigma):
             dlog_sigma[...] = dlog
-        return nll, doutput
+        return doutput
 
-    def grad_x(self, output: Array, x: Array) -> Array:
-        """Return the gradient of the mean nll with respect to the data, (n, n_visible)."""
-        return self._backward(output, x)[2]
-
-    def _backward(self, output: Array, x: Array) -> tuple[Array, Array, Array, Array]:
-        nll, cache = gaussian_nll_forward(output, x, self.log_sigma)
-        weights = namespace(output).full(output.shape[0], 1.0 / output.shape[0], dtype=output.dtype)
-        return nll, *gaussian_nll_backward(weights, cache)
+    def grad_x(self, output: Array, x: Array, dnll: Array) -> Array:
+        """Return the gradient of ``sum_r dnll_r nll_r`` with respect to the data, (n, n_visible)."""
+        return gaussian_nll_backward(dnll, self.forward(output, x)[1])[1]
 
     def mean(self, output: Array) -> Array:
         """Return E[x|z]."""

@@ -3,6 +3,9 @@
     q(z|x) = N(mean(x), diag exp(log_var(x))),   p(z) = N(0, I),   p(x|z) Bernoulli or Gaussian
     loss = mean over the batch of [ -log p(x|z) + beta KL(q(z|x) || p(z)) ],   z = mean + exp(log_var / 2) * noise
 
+or, as the importance-weighted autoencoder has it, minus the logarithm of the mean weight p(x|z) p(z) / q(z|x) of
+several z (`scratchgen.models.objectives`).
+
 ========  ==============================  ==================================
 symbol    shape                           meaning
 ========  ==============================  ==================================
@@ -18,6 +21,7 @@ References
 D. P. Kingma, M. Welling: "Auto-encoding variational Bayes", ICLR 2014.
 D. J. Rezende, S. Mohamed, D. Wierstra: "Stochastic backpropagation and approximate inference in deep generative
 models", ICML 2014.
+Y. Burda, R. Grosse, R. Salakhutdinov: "Importance weighted autoencoders", ICLR 2016.
 I. Higgins et al.: "beta-VAE: learning basic visual concepts with a constrained variational framework", ICLR 2017.
 """
 
@@ -31,6 +35,7 @@ from scratchgen.errors import InputError
 from scratchgen.importance_sampling import log_likelihood
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, check_sigma
 from scratchgen.models.model import Model
+from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
 from scratchgen.nn.mlp import (
     Layers,
     mlp_backward_,
@@ -42,11 +47,12 @@ from scratchgen.nn.mlp import (
 from scratchgen.nn.parameters import Shape
 from scratchgen.ops.activations import check_activation
 from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
+from scratchgen.ops.importance import reparameterise_ratio_backward, reparameterise_ratio_forward
 from scratchgen.ops.linear import LinearParams, linear_backward, linear_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
-from scratchgen.validation import check_choice, check_count, check_matrix, check_numbers, check_widths
+from scratchgen.validation import check_choice, check_count, check_matrix, check_vectors, check_widths
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 OUTPUT_MEANS = ("linear", "tanh", "sigmoid")
@@ -61,14 +67,6 @@ class VAEParams(NamedTuple):
     log_var: LinearParams
     decoder: Layers
     log_sigma: Any
-
-
-class VAETerms(NamedTuple):
-    """``loss = reconstruction + beta * kl`` (beta of this step): nats, sum over features, mean over the batch."""
-
-    loss: Any
-    reconstruction: Any
-    kl: Any
 
 
 class VAE(Model):
@@ -95,7 +93,12 @@ class VAE(Model):
         Standard deviation of a Gaussian likelihood, shared by all features; "learned" makes log sigma a parameter,
         which starts at 0.
     n_samples : int
-        Draws of z for each example in the loss.
+        Draws of z for each example in the loss: k.
+    objective : {"elbo", "iwae"}
+        "iwae" maximises the importance-weighted bound of `n_samples` draws, which is tighter the more there are; it has
+        no beta.
+    binarise : bool
+        Take data between 0 and 1 as probabilities and draw 0 or 1 from them, afresh for each batch.
     seed : int
     dtype : {"float32", "float64"}
     backend : {"cpu", "numpy", "cuda"} or Backend
@@ -131,6 +134,8 @@ class VAE(Model):
         output_mean: str = "linear",
         sigma: float | str = 1.0,
         n_samples: int = 1,
+        objective: str = "elbo",
+        binarise: bool = False,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend = "cpu",
@@ -146,6 +151,12 @@ class VAE(Model):
         self.activation = check_activation(activation)
         self.beta = check_schedule("beta", beta)
         self.sigma = check_sigma(sigma)
+        self.objective = check_choice("objective", objective, OBJECTIVES)
+        self.binarise = bool(binarise)
+        if self.objective == "iwae" and self.beta != 1.0:
+            raise InputError("beta weighs the KL divergence of objective='elbo': leave it out, or choose that")
+        if self.likelihood == "gaussian" and self.binarise:
+            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
         settings = {
             "n_visible": self.n_visible,
             "hidden": self.hidden,
@@ -157,6 +168,8 @@ class VAE(Model):
             "output_mean": output_mean,
             "sigma": sigma,
             "n_samples": self.n_samples,
+            "objective": objective,
+            "binarise": self.binarise,
         }
         super().__init__(settings, self._layout(), seed, dtype, backend)
 
@@ -210,6 +223,10 @@ class VAE(Model):
         samples = (self.n_samples,) if self.n_samples > 1 else ()
         return stream.normal((*samples, *self.noise_shape(x)), self.dtype)
 
+    def draw_data(self, x: Array, stream: Stream) -> Array:
+        """Return the batch, drawn afresh where it is to be binarised."""
+        return stream.bernoulli(x) if self.binarise else x
+
     def scheduled_values(self) -> dict[str, float]:
         """Return beta at the present step."""
         return {"beta": value_at(self.beta, self.step)}
@@ -231,13 +248,16 @@ class VAE(Model):
     def evaluate_terms(self, x: Array, noise: Array) -> VAETerms:
         """Return the terms of the loss, without gradient and without checking the input."""
         mean, log_var = self._encode(x)
+        if self.objective == "iwae":
+            (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
+            return importance_weighted_terms(self._nll(z, x), log_ratio)[0]
         z, kl, _ = reparameterise_kl_forward(mean, log_var, noise, self.backend)
-        return self._terms(self._nll(z, x), kl)
+        return elbo_terms(self._nll(z, x), kl, value_at(self.beta, self.step))
 
     def evaluate_terms_and_grads(self, x: Array, noise: Array, out: VAEParams | None = None) -> Any:
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
-        terms, dh, caches, _ = self._backward_to_encoder(x, noise, grads)
+        terms, dh, caches, *_ = self._backward_to_encoder(x, noise, grads)
         if caches:
             mlp_backward_params_(dh, caches, grads.encoder, self.backend)
         return terms, grads
@@ -249,32 +269,46 @@ class VAE(Model):
         """
         x = self.check_data(x)
         grads = self.empty_grads()[1]
-        _, dh, caches, output = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
+        _, dh, caches, output, dnll = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
         dx = mlp_backward_(dh, caches, grads.encoder, self.backend)[0] if caches else dh
-        return dx + self._p_x_given_z.grad_x(output, x)
+        return dx + self._p_x_given_z.grad_x(output, x, dnll)
 
     def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
         """Run forward, then backward as far as the encoder's top layer h; fill all other gradients."""
-        params, n = self.params, x.shape[0]
-        beta = value_at(self.beta, self.step)
-
+        params = self.params
         h, encoder_caches = mlp_forward(params.encoder, x, self._encoder_activations, self.backend)
         mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
         log_var, log_var_cache = linear_forward(params.log_var, h)
-        z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
-        rows = z.reshape(-1, self.n_latent)  # (L n, n_latent)
-        output, decoder_caches = mlp_forward(params.decoder, rows, self._decoder_activations, self.backend)
-
-        nll, doutput = self._p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
-        drows, _ = mlp_backward_(doutput, decoder_caches, grads.decoder, self.backend)
-        dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
+        backward = self._elbo_backward if self.objective == "elbo" else self._importance_weighted_backward
+        terms, dmean, dlog_var, output, dnll = backward(mean, log_var, noise, x, grads)
         dh_of_mean, _ = linear_backward(dmean, mean_cache, grads.mean)
         dh_of_log_var, _ = linear_backward(dlog_var, log_var_cache, grads.log_var)
-        return self._terms(nll, kl), dh_of_mean + dh_of_log_var, encoder_caches, output
+        return terms, dh_of_mean + dh_of_log_var, encoder_caches, output, dnll
 
-    def _terms(self, nll: Array, kl: Array) -> VAETerms:
-        reconstruction, kl = nll.mean(), kl.mean()
-        return VAETerms(reconstruction + value_at(self.beta, self.step) * kl, reconstruction, kl)
+    def _elbo_backward(self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
+        """Return the terms, dmean, dlog_var, the decoder's output, and the derivative by the nll of each row."""
+        n, beta = x.shape[0], value_at(self.beta, self.step)
+        z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
+        output, caches = self._decoder_forward(z)
+        nll, doutput = self._p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
+        drows, _ = mlp_backward_(doutput, caches, grads.decoder, self.backend)
+        dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
+        dnll = self.backend.xp.full(nll.shape, 1.0 / nll.shape[0], dtype=nll.dtype)
+        return elbo_terms(nll, kl, beta), dmean, dlog_var, output, dnll
+
+    def _importance_weighted_backward(
+        self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams
+    ) -> Any:
+        """Return what `_elbo_backward` returns; every draw counts by its normalised weight."""
+        (z, log_ratio), latent_cache = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
+        output, caches = self._decoder_forward(z)
+        nll, nll_cache = self._p_x_given_z.forward(output, x)
+        terms, dlog_weight = importance_weighted_terms(nll, log_ratio)  # log w = log ratio - nll
+        dnll = -dlog_weight.reshape(-1)
+        doutput = self._p_x_given_z.backward_(dnll, nll_cache, grads.log_sigma)
+        drows, _ = mlp_backward_(doutput, caches, grads.decoder, self.backend)
+        dmean, dlog_var = reparameterise_ratio_backward((drows.reshape(z.shape), dlog_weight), latent_cache)
+        return terms, dmean, dlog_var, output, dnll
 
     # --------------------------------------------------------------------------------------------------- networks
 
@@ -290,9 +324,12 @@ class VAE(Model):
         h, _ = mlp_forward(self.params.encoder, x, self._encoder_activations, self.backend)
         return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
 
+    def _decoder_forward(self, z: Array) -> Any:
+        rows = z.reshape(-1, self.n_latent)  # (L n, n_latent)
+        return mlp_forward(self.params.decoder, rows, self._decoder_activations, self.backend)
+
     def _decoder_output(self, z: Array) -> Array:
-        rows = z.reshape(-1, self.n_latent)
-        return mlp_forward(self.params.decoder, rows, self._decoder_activations, self.backend)[0]
+        return self._decoder_forward(z)[0]
 
     def _nll(self, z: Array, x: Array) -> Array:
         return self._p_x_given_z.nll(self._decoder_output(z), x)
@@ -305,7 +342,7 @@ class VAE(Model):
 
     def decode(self, z: Any) -> Array:
         """Return E[x|z] for z (..., n_latent), as (..., n_visible)."""
-        z = self._check_latent(z)
+        z = check_vectors("z", z, self.n_latent, self.backend, self.dtype)
         mean = self._p_x_given_z.mean(self._decoder_output(z))
         return mean.reshape(*z.shape[:-1], self.n_visible)
 
@@ -349,9 +386,7 @@ class VAE(Model):
         x, stream = self.check_data(x), stream or self.streams["sampling"]
         return log_likelihood(x, *self._encode(x), self._nll, check_count("n_samples", n_samples), stream)
 
-    def _check_latent(self, z: Any) -> Array:
-        z = check_numbers("z", z)
-        if z.ndim == 0 or z.shape[-1] != self.n_latent:
-            raise InputError(f"z must have shape (..., {self.n_latent}), got {tuple(z.shape)}")
-        rows = z.reshape(-1, self.n_latent)
-        return check_matrix("z", rows, self.n_latent, self.backend, self.dtype).reshape(z.shape)
+
+def _by_sample(noise: Array) -> Array:
+    """Return noise as (k, n, n_latent), also where there is one draw an example."""
+    return noise if noise.ndim == 3 else noise[None]

@@ -83,6 +83,43 @@ def kl_bernoulli_backward(
     return dkl[:, None] * dp, dkl[:, None] * dq
 
 
+class CategoricalKLCache(NamedTuple):
+    """What `kl_categorical_backward` needs of the forward pass."""
+
+    p: Array
+    q: Array
+
+
+def kl_categorical_forward(
+    p: Float[Array, "n classes"], q: Float[Array, "n classes"]
+) -> tuple[Float[Array, " n"], CategoricalKLCache]:
+    """Return ``KL(p || q) = sum_c p_c log(p_c / q_c)`` for the probabilities of classes, each row with the sum 1.
+
+    Probabilities of 0 are taken as the number next to it in their type. The sums of the rows are not checked.
+
+    Gradient
+    --------
+    Each term depends on one class:
+
+        dp = dkl (log(p / q) + 1),   dq = -dkl p / q.
+
+    These are the derivatives by entries that are free of each other. Along the simplex, where those of a row add up
+    to 0, the constant 1 changes nothing.
+    """
+    xp = namespace(p, q)
+    p, q = _inside(p), _inside(q)
+    return xp.sum(p * xp.log(p / q), axis=-1), CategoricalKLCache(p, q)
+
+
+def kl_categorical_backward(
+    dkl: Float[Array, " n"], cache: CategoricalKLCache
+) -> tuple[Float[Array, "n classes"], Float[Array, "n classes"]]:
+    """Return ``(dp, dq)``."""
+    p, q = cache
+    ratio = p / q
+    return dkl[:, None] * (namespace(dkl, p).log(ratio) + 1), -dkl[:, None] * ratio
+
+
 def _inside(p: Array) -> Array:
     """Return probabilities in the open interval (0, 1)."""
     xp = namespace(p)

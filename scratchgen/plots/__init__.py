@@ -9,6 +9,8 @@ curves            the terms of the loss, the free-energy gap
 boltzmann         filters, chains, distributions of free energy
 trajectories      the paths of chains over the contours of their density
 vector_field      where a denoiser of the plane moves a point
+variational       Gaussians that approximate a density of the plane
+estimators        errors of estimates of log p(x), the spread of gradients
 ================  =============================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -18,21 +20,26 @@ Functions that draw a single axis take ``ax=``, so that several pictures can sha
 
 from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_histograms
 from scratchgen.plots.curves import free_energy_gap, training_curves
+from scratchgen.plots.estimators import estimator_errors, gradient_spread
 from scratchgen.plots.images import image_grid, image_grids, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
+from scratchgen.plots.variational import mean_field
 from scratchgen.plots.vector_field import reconstruction_field
 
 __all__ = [
     "chain_paths",
+    "estimator_errors",
     "fantasy_particles",
     "filters",
     "free_energy_gap",
     "free_energy_histograms",
+    "gradient_spread",
     "image_grid",
     "image_grids",
     "latent_clusters",
     "latent_plane",
+    "mean_field",
     "reconstruction_field",
     "reconstructions",
     "training_curves",

@@ -24,8 +24,10 @@ from scratchgen.ops.activations import activation_backward
 from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
 from scratchgen.ops.contraction import layer_contraction_backward, network_contraction_backward
 from scratchgen.ops.convolution import conv2d_backward_, conv2d_backward_params_
-from scratchgen.ops.divergences import kl_bernoulli_backward, kl_standard_normal_backward
+from scratchgen.ops.divergences import kl_bernoulli_backward, kl_categorical_backward, kl_standard_normal_backward
 from scratchgen.ops.gaussian import reparameterise_backward, reparameterise_kl_backward
+from scratchgen.ops.gaussian_divergences import kl_diagonal_gaussians_backward, kl_gaussians_backward
+from scratchgen.ops.importance import log_mean_exp_backward, reparameterise_ratio_backward
 from scratchgen.ops.likelihoods import bernoulli_nll_and_dlogits, bernoulli_nll_backward, gaussian_nll_backward
 from scratchgen.ops.linear import (
     dense_backward_,
@@ -33,6 +35,7 @@ from scratchgen.ops.linear import (
     linear_backward,
     linear_backward_params,
 )
+from scratchgen.ops.linear_gaussian import linear_gaussian_nll_backward
 from scratchgen.ops.penalties import l1_backward, sparsity_backward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
 
@@ -55,6 +58,12 @@ BACKWARDS = {
     l1_backward: (1, "l1"),
     layer_contraction_backward: (2, "layer_contraction"),
     network_contraction_backward: (8, "network_contraction 4*"),
+    kl_categorical_backward: (2, "kl_categorical"),
+    kl_diagonal_gaussians_backward: (4, "kl_diagonal_gaussians"),
+    kl_gaussians_backward: (4, "kl_gaussians"),
+    linear_gaussian_nll_backward: (4, "linear_gaussian_nll"),
+    log_mean_exp_backward: (1, "log_mean_exp"),
+    reparameterise_ratio_backward: (2, "reparameterise_ratio"),
     sparsity_backward: (1, "sparsity"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
     reparameterise_backward: (2, "reparameterise L=2"),
@@ -264,7 +273,7 @@ def test_beta_that_stays_that_of_the_first_step_is_rejected(make_wrong):
 
 @pytest.mark.parametrize("likelihood", [BernoulliLikelihood, GaussianLikelihood])
 def test_data_gradient_without_the_decoders_part_is_rejected(likelihood, monkeypatch):
-    monkeypatch.setattr(likelihood, "grad_x", lambda self, output, x: np.zeros_like(x))
+    monkeypatch.setattr(likelihood, "grad_x", lambda self, output, x, dnll: np.zeros_like(x))
     for report in reports("VAE bernoulli" if likelihood is BernoulliLikelihood else "VAE learned sigma"):
         assert wrong_blocks(report) == {"x"}
 
@@ -306,6 +315,29 @@ def test_sparsity_without_one_over_n_is_rejected(penalty, make_wrong):
     make_wrong(l1_backward if penalty == "l1" else sparsity_backward, mistake)
     for report in reports(f"SparseAutoencoder {penalty}"):
         assert wrong_blocks(report) == BELOW_THE_CODE
+
+
+def test_importance_weighted_draws_that_all_count_the_same_are_rejected(make_wrong):
+    def mistake(function):
+        return lambda dbound, normalised: function(dbound, np.full_like(normalised, 1 / len(normalised)))
+
+    make_wrong(log_mean_exp_backward, mistake)
+    three_draws, one_draw = *reports("VAE iwae k=3"), *reports("VAE iwae k=1")
+    assert one_draw.passed  # its weight is 1
+    assert wrong_blocks(three_draws) == ENCODER | HEADS | DECODER
+
+
+def test_importance_weight_whose_own_log_var_is_forgotten_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(dy, cache):
+            dmean, dlog_var = function(dy, cache)
+            return dmean, dlog_var - 0.5 * dy[1].sum(axis=0)[:, None]
+
+        return wrong
+
+    make_wrong(reparameterise_ratio_backward, mistake)
+    for report in reports("VAE iwae k=?"):
+        assert wrong_blocks(report) == ENCODER | {"params.log_var.W", "params.log_var.b"}
 
 
 # ---- densities ----

@@ -12,8 +12,15 @@ GENERATOR = np.random.Generator(np.random.PCG64(7))
 X = GENERATOR.uniform(size=(7, 6))
 VARIANTS = pytest.mark.parametrize(
     "options",
-    [{}, {"likelihood": "gaussian", "sigma": "learned", "output_mean": "tanh"}, {"hidden": ()}, {"n_samples": 3}],
-    ids=["bernoulli", "gaussian", "no hidden layer", "three samples"],
+    [
+        {},
+        {"likelihood": "gaussian", "sigma": "learned", "output_mean": "tanh"},
+        {"hidden": ()},
+        {"n_samples": 3},
+        {"n_samples": 3, "objective": "iwae"},
+        {"likelihood": "gaussian", "sigma": "learned", "objective": "iwae"},
+    ],
+    ids=["bernoulli", "gaussian", "no hidden layer", "three samples", "iwae", "gaussian iwae of one sample"],
 )
 
 

@@ -32,6 +32,7 @@ def small_vae(**options):
         ("beta", -1.0, "beta must be a finite number >= 0 or a schedule, got -1.0"),
         ("beta", float("nan"), "beta must be a finite number"),
         ("beta", "warm-up", "beta must be a finite number >= 0 or a schedule"),
+        ("objective", "vae", "objective must be one of 'elbo', 'iwae', got 'vae'"),
         ("dtype", "float16", "dtype must be one of float32, float64, got float16"),
         ("dtype", "double precision", "dtype must be one of float32, float64"),
         ("seed", -1, "seed must be an integer"),
@@ -42,6 +43,19 @@ def small_vae(**options):
 def test_bad_settings_are_rejected(option, value, message):
     with pytest.raises(sg.InputError, match=message):
         small_vae(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": "iwae", "beta": 2.0}, "beta weighs the KL divergence of objective='elbo'"),
+        ({"objective": "iwae", "beta": abs}, "beta weighs the KL divergence of objective='elbo'"),
+        ({"likelihood": "gaussian", "binarise": True}, "binarise is for a Bernoulli likelihood"),
+    ],
+)
+def test_settings_that_exclude_each_other_are_rejected(options, message):
+    with pytest.raises(sg.InputError, match=message):
+        small_vae(**options)
 
 
 def test_unknown_backend_is_rejected_with_the_choices():

@@ -28,6 +28,8 @@ from scratchgen.ops.convolution import ConvParams, conv2d_backward_, conv2d_forw
 from scratchgen.ops.divergences import (
     kl_bernoulli_backward,
     kl_bernoulli_forward,
+    kl_categorical_backward,
+    kl_categorical_forward,
     kl_standard_normal_backward,
     kl_standard_normal_forward,
 )
@@ -37,6 +39,18 @@ from scratchgen.ops.gaussian import (
     reparameterise_kl_backward,
     reparameterise_kl_forward,
 )
+from scratchgen.ops.gaussian_divergences import (
+    kl_diagonal_gaussians_backward,
+    kl_diagonal_gaussians_forward,
+    kl_gaussians_backward,
+    kl_gaussians_forward,
+)
+from scratchgen.ops.importance import (
+    log_mean_exp_backward,
+    log_mean_exp_forward,
+    reparameterise_ratio_backward,
+    reparameterise_ratio_forward,
+)
 from scratchgen.ops.likelihoods import (
     bernoulli_nll_and_dlogits,
     bernoulli_nll_backward,
@@ -45,6 +59,11 @@ from scratchgen.ops.likelihoods import (
     gaussian_nll_forward,
 )
 from scratchgen.ops.linear import LinearParams, dense_backward_, dense_forward, linear_backward, linear_forward
+from scratchgen.ops.linear_gaussian import (
+    LinearGaussianParams,
+    linear_gaussian_nll_backward,
+    linear_gaussian_nll_forward,
+)
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 
@@ -101,6 +120,18 @@ def table(backend):
     def kl_bernoulli(unit_p, unit_q):
         return kl_bernoulli_forward(unit_p, unit_q)
 
+    def kl_categorical(unit_p, unit_q):
+        return kl_categorical_forward(unit_p, unit_q)
+
+    def kl_diagonal(mean_q, log_var_q, mean_p, log_var_p):
+        return kl_diagonal_gaussians_forward(mean_q, log_var_q, mean_p, log_var_p)
+
+    def kl_full(mean_q, definite_q, mean_p, definite_p):
+        return kl_gaussians_forward(mean_q, definite_q, mean_p, definite_p)
+
+    def linear_gaussian(W, b, log_sigma, x):
+        return linear_gaussian_nll_forward(LinearGaussianParams(W, b, log_sigma), x)
+
     def sparsity(unit_p):
         return sparsity_forward(unit_p, 0.2)
 
@@ -110,6 +141,8 @@ def table(backend):
     image_to_grid = {"x": "N height width D", "W": "above beside D K", "b": "K"}
     grid_to_image = {"x": "N rows columns K", "W": "above beside D K", "b": "D"}
     three_layers = {"W0": "D K", "W1": "K L", "W2": "L D", "s0": "N K", "s1": "N L", "s2": "N D"}
+    diagonal = dict.fromkeys(("mean_q", "log_var_q", "mean_p", "log_var_p"), "N D")
+    full = {"mean_q": "N D", "definite_q": "N D D", "mean_p": "N D", "definite_p": "N D D"}
     bernoulli = {"logits": "N D", "unit_x": "N D"}
     return {
         "linear": Op(lambda x, W, b: linear_forward(LinearParams(W, b), x), linear_backward, affine),
@@ -144,18 +177,26 @@ def table(backend):
             gaussian_free_energy, free_energy_backward, machine | {"log_sigma": "D", "v": "N D"}
         ),
         "gaussian_nll": Op(gaussian_nll_forward, gaussian_nll_backward, {"mean": "N D", "x": "N D", "log_sigma": "1"}),
+        "linear_gaussian_nll": Op(
+            linear_gaussian, linear_gaussian_nll_backward, {"W": "K D", "b": "D", "log_sigma": "1", "x": "N D"}
+        ),
         "kl_bernoulli": Op(kl_bernoulli, kl_bernoulli_backward, {"unit_p": "N D", "unit_q": "N D"}),
         "l1": Op(l1_forward, l1_backward, {"h": "N D"}, of_batch=True),
         "layer_contraction": Op(
             layer_contraction_forward, layer_contraction_backward, {"W": "D K", "slope": "N K"}, of_batch=True
         ),
         "network_contraction": Op(network_contraction, network_contraction_backward, three_layers, of_batch=True),
+        "kl_categorical": Op(kl_categorical, kl_categorical_backward, {"unit_p": "N D", "unit_q": "N D"}),
+        "kl_diagonal_gaussians": Op(kl_diagonal, kl_diagonal_gaussians_backward, diagonal),
+        "kl_gaussians": Op(kl_full, kl_gaussians_backward, full),
+        "log_mean_exp": Op(log_mean_exp_forward, log_mean_exp_backward, {"log_weight": "L N"}),
         "sparsity": Op(sparsity, sparsity_backward, {"unit_p": "N D"}, of_batch=True),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}
         ),
         "reparameterise": Op(reparameterise_forward, reparameterise_backward, sample),
         "reparameterise L": Op(reparameterise_forward, reparameterise_backward, samples),
+        "reparameterise_ratio": Op(reparameterise_ratio_forward, reparameterise_ratio_backward, samples),
         "reparameterise_kl": Op(fused_latent, fused_latent_backward, sample),
         "reparameterise_kl L": Op(fused_latent, fused_latent_backward, samples),
     }
@@ -181,7 +222,10 @@ def draw_inputs(op, n=N, dtype="float64"):
     for name, axes in op.inputs.items():
         shape = tuple((SIZES | {"N": n})[axis] for axis in axes.split())
         draw = generator.uniform if name.startswith("unit") else generator.normal
-        inputs[name] = draw(size=shape).astype(dtype)
+        array = draw(size=shape)
+        if name.startswith("definite"):
+            array = array @ array.swapaxes(-1, -2) + np.eye(shape[-1])
+        inputs[name] = array.astype(dtype)
     return inputs
 
 

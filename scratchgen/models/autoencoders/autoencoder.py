@@ -256,7 +256,12 @@ class Autoencoder(Model):
         grads = self.empty_grads()[1]
         _, dcode, encoding, output = self._backward_to_code(x, self._check_noise(x, noise), grads)
         dx = self._encoder_backward_(dcode, encoding, grads.encoder)
-        return dx + self._p_x_given_code.grad_x(output, x)
+        return dx + self._target_grad_x(output, x)
+
+    def _target_grad_x(self, output: Array, x: Array) -> Array:
+        """Return the gradient with respect to the data as what the decoder is asked to reproduce."""
+        dnll = self.backend.xp.full(x.shape[0], 1.0 / x.shape[0], dtype=self.dtype)
+        return self._p_x_given_code.grad_x(output, x, dnll)
 
     def _backward_to_code(self, x: Array, noise: Array, grads: AutoencoderParams) -> Any:
         """Run forward, then backward through the decoder, whose gradients are filled."""

@@ -103,4 +103,4 @@ class DenoisingAutoencoder(Autoencoder):
         """Return the gradient of ``terms.loss`` by the clean data, (n, n_visible), for this corrupted batch."""
         x = self.check_data(x)
         output = self._decode(self._encode(self._check_noise(x, noise))[0])[0]
-        return self._p_x_given_code.grad_x(output, x)
+        return self._target_grad_x(output, x)
