@@ -27,6 +27,8 @@ _MODULES = (
     "gibbs_units",
     "ising_checkerboard",
     "ising_metropolis",
+    "langevin",
+    "langevin_densities",
     "latent",
     "philox",
     "sgd",

@@ -66,7 +66,8 @@ def _uniform_block_64(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
 
 
 @scalar
-def _normal_block_32(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
+def normal_block32(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
+    """Return the four float32 normals of a block: elements 4 block, ..., 4 block + 3 of a fill."""
     w0, w1, w2, w3 = random_words(block, draw, k0, k1)
     a, b = normal_pair32(w0, w1)
     c, d = normal_pair32(w2, w3)
@@ -74,7 +75,8 @@ def _normal_block_32(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
 
 
 @scalar
-def _normal_block_64(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
+def normal_block64(block: Any, draw: Any, k0: Any, k1: Any) -> Any:
+    """Return the two float64 normals of a block: elements 2 block and 2 block + 1 of a fill."""
     w0, w1, w2, w3 = random_words(block, draw, k0, k1)
     return normal_pair64(w0, w1, w2, w3)
 
@@ -185,7 +187,7 @@ fill_uniform = Operation(
 )
 
 fill_normal = Operation(
-    _by_dtype(_normal_block_32, _normal_block_64),
-    _cpu(_cpu_by_four(_normal_block_32), _cpu_by_two(_normal_block_64)),
-    _cuda(_cuda_by_four(_normal_block_32), _cuda_by_two(_normal_block_64)),
+    _by_dtype(normal_block32, normal_block64),
+    _cpu(_cpu_by_four(normal_block32), _cpu_by_two(normal_block64)),
+    _cuda(_cuda_by_four(normal_block32), _cuda_by_two(normal_block64)),
 )

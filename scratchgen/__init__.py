@@ -18,8 +18,12 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; no public function bears the name of a submodule
 _EXPORTS = {
     "Adam": "optim",
+    "Contrastive": "models.energy.contrastive",
+    "EnergyModel": "models.energy.energy_model",
+    "Langevin": "models.energy.dynamics",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
+    "ScoreMatching": "models.energy.score_matching",
     "Stream": "random",
     "VAE": "models.vae",
     "get_backend": "backend",

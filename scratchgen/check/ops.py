@@ -17,6 +17,11 @@ from scratchgen.check.piece import Piece
 from scratchgen.finite_differences import GradcheckReport, gradcheck_pair
 from scratchgen.finite_differences.trees import leaves_of, rebuilt
 from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.nn.input_gradient import (
+    SMOOTH_ACTIVATIONS,
+    mlp_input_gradient_backward,
+    mlp_input_gradient_forward,
+)
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
@@ -73,6 +78,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
     nll = (bernoulli_nll_forward, bernoulli_nll_backward)
     squares = (gaussian_nll_forward, gaussian_nll_backward)
     free_energy = (free_energy_forward, free_energy_backward)
+    input_gradient = (mlp_input_gradient_forward, mlp_input_gradient_backward)
     sample = (reparameterise_forward, reparameterise_backward)
     return [
         pair("linear", linear_forward, linear_backward, affine),
@@ -82,6 +88,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
             for f in ACTIVATIONS
         ),
         pair("mlp", mlp_forward, mlp_backward_, network, activations=("tanh", "swish")),
+        *(pair(f"input_gradient {f}", *input_gradient, network, activations=(f, f)) for f in SMOOTH_ACTIVATIONS),
         pair("bernoulli_nll", *nll, {"logits": x, "x": unit_x}),
         pair(f"bernoulli_nll {several}", *nll, {"logits": rows, "x": unit_x}),
         pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),

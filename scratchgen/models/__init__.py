@@ -1,4 +1,8 @@
 """Models: parameters, and a loss with its gradient by hand."""
 
 # class name, as a weights file has it -> module
-MODELS = {"VAE": "scratchgen.models.vae", "RBM": "scratchgen.models.boltzmann.rbm"}
+MODELS = {
+    "EnergyModel": "scratchgen.models.energy.energy_model",
+    "RBM": "scratchgen.models.boltzmann.rbm",
+    "VAE": "scratchgen.models.vae",
+}

@@ -81,7 +81,7 @@ def chain_paths(
         raise InputError(f"expected a trace of shape (n_steps, n_chains, 2), got {paths.shape}")
     if paths.dtype.kind not in "uif" or not np.isfinite(paths).all():
         raise InputError(f"expected a trace of finite numbers, got NaN, infinity or dtype {paths.dtype}")
-    (left, right), (bottom, top) = _check_bounds(bounds)
+    (left, right), (bottom, top) = check_bounds(bounds)
 
     if ax is None:
         height = INCHES * float(np.clip((top - bottom) / (right - left), 0.4, 1.4))
@@ -132,7 +132,8 @@ def _levels(p: np.ndarray) -> list[float]:
     return sorted(set(levels.tolist()))  # of a uniform density all are the same
 
 
-def _check_bounds(bounds: Bounds) -> Bounds:
+def check_bounds(bounds: Bounds) -> Bounds:
+    """Return the bounds of a picture if they rise."""
     try:
         (left, right), (bottom, top) = bounds
         rising = all(map(is_finite_number, (left, right, bottom, top))) and left < right and bottom < top
