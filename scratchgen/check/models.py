@@ -22,8 +22,13 @@ from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
 from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
 from scratchgen.models.autoencoders.sparse import SparseAutoencoder
 from scratchgen.models.boltzmann.rbm import RBM
+from scratchgen.models.energy.contrastive import Contrastive
+from scratchgen.models.energy.dynamics import Langevin
+from scratchgen.models.energy.energy_model import EnergyModel
+from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.models.linear import LinearGaussianModel
 from scratchgen.models.vae import VAE
+from scratchgen.nn.input_gradient import SMOOTH_ACTIVATIONS
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
 
@@ -50,6 +55,9 @@ _CONTRACTION = {"contraction_cost": 0.7}
 _SOFT = {"activation": "softplus", "code_activation": "swish"}
 _PIECEWISE = {"activation": "relu", "code_activation": "linear"}
 _PENALTIES = {"weight_decay": 0.3, "sparsity_cost": 0.7, "sparsity_target": 0.2}
+_ENERGY: dict[str, Any] = {"n_visible": _VISIBLE, "hidden": (_VISIBLE, _VISIBLE), "dynamics": Langevin(n_steps=2)}
+_DATA_AGAINST_SAMPLES = {"loss": Contrastive(regularisation=0.3, buffer_size=4)}
+_SLOPES = {"loss": ScoreMatching(sigma=0.4)}
 
 _MODELS = (
     _Entry(VAE, "bernoulli", _VAE),
@@ -90,6 +98,11 @@ _MODELS = (
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),
     _Entry(RBM, "learned sigma", _RBM | {"visible": "gaussian", "sigma": "learned"}),
     _Entry(RBM, "learned sigma penalties", _RBM | {"visible": "gaussian", "sigma": "learned"} | _PENALTIES),
+    *(
+        _Entry(EnergyModel, f"{name} {activation}", _ENERGY | loss | {"activation": activation})
+        for name, loss in (("contrastive", _DATA_AGAINST_SAMPLES), ("score matching", _SLOPES))
+        for activation in SMOOTH_ACTIVATIONS
+    ),
 )
 
 
@@ -99,6 +112,9 @@ def model_pieces(backend: Backend) -> list[Piece]:
     for entry in _MODELS:
         name = f"{entry.model.__name__} {entry.variant}"
         pieces.append(Piece(name, partial(_check_model, name, entry, backend)))
+    for activation in SMOOTH_ACTIVATIONS:
+        name = f"EnergyModel grad_x {activation}"
+        pieces.append(Piece(name, partial(_check_energy, name, activation, backend)))
     return pieces
 
 
@@ -112,7 +128,7 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
 
     gradient, grads = model.empty_grads()
     model.loss_and_grad(x, noise, out=grads)
-    gradient_x = model.grad_x(x, noise)
+    gradient_x = model.loss_grad_x(x, noise)
     n_parameters = model.theta.size
 
     def loss(theta_and_x: np.ndarray) -> float:
@@ -125,5 +141,20 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
         flattened((model.theta, x)),
         flattened((gradient, gradient_x)),
         blocks={"params": model.params, "x": x},
+        name=name,
+    )
+
+
+def _check_energy(name: str, activation: str, backend: Backend) -> GradcheckReport:
+    """Check the gradient of the energy itself with respect to its input, which chains follow."""
+    model = EnergyModel(**_ENERGY, activation=activation, dtype="float64", backend=backend)
+    stream = Stream(1, backend)
+    model.theta[...] = stream.normal(model.theta.size, "float64")
+    x = stream.normal((_N, _VISIBLE), "float64")
+    return gradcheck(
+        lambda point: float(model.energy(point.reshape(x.shape)).sum()),
+        flattened((x,)),
+        flattened((model.grad_x(x),)),
+        blocks={"x": x},
         name=name,
     )

@@ -24,6 +24,11 @@ from scratchgen.nn.convolutional import (
     transposed_convolutions_backward_,
     transposed_convolutions_forward,
 )
+from scratchgen.nn.input_gradient import (
+    SMOOTH_ACTIVATIONS,
+    mlp_input_gradient_backward,
+    mlp_input_gradient_forward,
+)
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
@@ -129,6 +134,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
     squares = (gaussian_nll_forward, gaussian_nll_backward)
     free_energy = (free_energy_forward, free_energy_backward)
     contraction = (network_contraction_forward, network_contraction_backward)
+    input_gradient = (mlp_input_gradient_forward, mlp_input_gradient_backward)
     sample = (reparameterise_forward, reparameterise_backward)
     return [
         pair("linear", linear_forward, linear_backward, affine),
@@ -159,6 +165,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
             geometries=_HALVING[::-1],
             activations=("tanh", "swish"),
         ),
+        *(pair(f"input_gradient {f}", *input_gradient, network, activations=(f, f)) for f in SMOOTH_ACTIVATIONS),
         pair("bernoulli_nll", *nll, {"logits": x, "x": unit_x}),
         pair(f"bernoulli_nll {several}", *nll, {"logits": rows, "x": unit_x}),
         pair("bernoulli_nll fused", _fused_nll_forward, _fused_nll_backward, {"logits": rows}, x=unit_x),

@@ -9,4 +9,5 @@ MODELS = {
     "SparseAutoencoder": "scratchgen.models.autoencoders.sparse",
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
     "LinearGaussianModel": "scratchgen.models.linear",
+    "EnergyModel": "scratchgen.models.energy.energy_model",
 }

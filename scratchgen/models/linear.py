@@ -189,7 +189,7 @@ class LinearGaussianModel(Model):
             into[...] = gradient
         return LinearGaussianTerms(nll.mean()), grads
 
-    def grad_x(self, x: Any, noise: None = None) -> Array:
+    def loss_grad_x(self, x: Any, noise: None = None) -> Array:
         """Return the gradient of the loss with respect to the data, (n, n_visible)."""
         return self._backward(self.check_data(x))[2]
 

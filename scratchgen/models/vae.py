@@ -262,7 +262,7 @@ class VAE(Model):
             mlp_backward_params_(dh, caches, grads.encoder, self.backend)
         return terms, grads
 
-    def grad_x(self, x: Any, noise: Any) -> Array:
+    def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible).
 
         The data enter twice: into the encoder, and as what the decoder is asked to reproduce.

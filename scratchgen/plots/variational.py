@@ -12,6 +12,7 @@ from matplotlib.patches import Ellipse
 from scratchgen.densities import Density
 from scratchgen.errors import InputError
 from scratchgen.inference.variational import MeanFieldGaussian
+from scratchgen.plots._bounds import grid_points
 from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
 from scratchgen.plots.trajectories import GREYS
 
@@ -58,7 +59,7 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
         legend = LEGEND_LINE_INCHES * len(approximations)
         ax = new_axis(INCHES + TICK_AND_AXIS_LABEL_INCHES, height + TICK_AND_AXIS_LABEL_INCHES + legend)
     grid_1, grid_2 = (np.linspace(*side, N_GRID) for side in p.bounds)
-    points = np.stack(np.meshgrid(grid_1, grid_2), axis=-1).reshape(-1, 2)
+    points = grid_points(grid_1, grid_2)
     log_p = p.log_density(points).reshape(N_GRID, N_GRID)
     ax.contourf(grid_1, grid_2, np.exp(log_p - log_p.max()), [*HEIGHTS, 2.0], colors=GREYS, antialiased=True)
     handles = []

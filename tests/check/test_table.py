@@ -33,7 +33,8 @@ def test_gradient_is_right_in_every_coordinate(name, backend):
     assert report.name == name
     assert report.tolerance == 1e-6
     assert report.worst_relative_error < 1e-7
-    assert report.n_unresolved == 0
+    # slopes do not depend on the constant of an energy, the bias of its last layer
+    assert report.n_unresolved == ("score matching" in name)
     assert report.n_checked == sum(np.prod(shape) for shape in report.shapes.values())
     assert report.linear or report.order == pytest.approx(2, abs=0.05)
 

@@ -17,7 +17,9 @@ import pytest
 from scratchgen import check, ops
 from scratchgen.backend import get_backend
 from scratchgen.densities import Density
+from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.nn.input_gradient import mlp_input_gradient_backward
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import activation_backward
@@ -282,6 +284,33 @@ def test_forgotten_gradient_of_sigma_is_rejected(make_wrong):
     make_wrong(gaussian_nll_backward, scaled(0.0, 2))
     for report in reports("VAE learned sigma"):
         assert wrong_blocks(report) == {"params.log_sigma"}
+
+
+# ---- the gradient of an energy, differentiated once more ----
+
+
+def test_input_gradient_without_the_second_derivative_of_the_activation_is_rejected(make_wrong):
+    make_wrong(activation_slope_backward, scaled(0.0))
+    for report in reports("input_gradient *"):
+        assert wrong_blocks(report) == {"x", "layers[0].W", "layers[0].b", "layers[1].W", "layers[1].b"}
+    for report in reports("EnergyModel score matching *"):
+        assert {"x", "params[0].W", "params[0].b", "params[1].b"} <= wrong_blocks(report)
+    for report in reports("EnergyModel contrastive *"):
+        assert report.passed
+
+
+@pytest.mark.parametrize("factor", [1.001, -1.0], ids=["0.1 % off", "wrong sign"])
+@pytest.mark.parametrize(("k", "block"), [*enumerate(["x", "layers[0].W", "layers[0].b"])])
+def test_wrong_gradient_through_the_input_gradient_is_rejected(k, block, factor, make_wrong):
+    make_wrong(mlp_input_gradient_backward, scaled(factor, k))
+    for report in reports("input_gradient *"):
+        assert wrong_blocks(report) == {block}
+
+
+def test_energies_without_the_slope_of_their_regularisation_are_rejected(monkeypatch):
+    monkeypatch.setattr(Contrastive, "_dE", lambda self, E, sign: np.full_like(E, sign / len(E)))
+    for report in reports("EnergyModel contrastive *"):
+        assert {"x", "params[0].W", "params[2].W", "params[2].b"} <= wrong_blocks(report)
 
 
 def test_gradients_in_the_wrong_order_are_rejected(make_wrong):

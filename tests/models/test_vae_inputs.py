@@ -98,7 +98,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
         vae.balancing_beta,
         lambda x: vae.sample_posterior(x, 2),
         lambda x: vae.loss_and_grad(x, noise),
-        lambda x: vae.grad_x(x, noise),
+        lambda x: vae.loss_grad_x(x, noise),
         lambda x: vae.fit(x, epochs=1, progress=False),
     ):
         with pytest.raises(sg.InputError, match=message):
@@ -128,7 +128,7 @@ def test_a_gaussian_model_takes_any_finite_data():
     ],
 )
 def test_bad_noise_is_rejected(noise, message):
-    for call in (small_vae().loss_and_grad, small_vae().grad_x):
+    for call in (small_vae().loss_and_grad, small_vae().loss_grad_x):
         with pytest.raises(sg.InputError, match=message):
             call(HALF, noise)
 

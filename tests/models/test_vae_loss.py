@@ -54,7 +54,7 @@ def test_terms_and_gradients_of_the_worked_example(one_pixel):
     assert one_pixel.decode([[z]]).item() == pytest.approx(1.6, abs=1e-15)
     assert grads.decoder[0].W.item() == pytest.approx((z - 2) * z, abs=1e-12)
     # x enters the encoder with weights 0, and the reconstruction
-    assert one_pixel.grad_x(TWO, noise).item() == pytest.approx(2 - z, abs=1e-12)
+    assert one_pixel.loss_grad_x(TWO, noise).item() == pytest.approx(2 - z, abs=1e-12)
 
 
 def test_expected_loss_of_the_worked_example(one_pixel):
@@ -172,5 +172,5 @@ def test_loss_and_gradient_of_several_samples_are_means_over_the_samples(likelih
     for g, *parts in zip(arrays_of(grads), *(arrays_of(single[1]) for single in singles), strict=True):
         np.testing.assert_allclose(g, np.mean(parts, axis=0), rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(
-        vae.grad_x(X, noise), np.mean([vae.grad_x(X, one) for one in noise], axis=0), rtol=1e-10, atol=1e-14
+        vae.loss_grad_x(X, noise), np.mean([vae.loss_grad_x(X, one) for one in noise], axis=0), rtol=1e-10, atol=1e-14
     )

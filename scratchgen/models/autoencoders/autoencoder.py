@@ -247,7 +247,7 @@ class Autoencoder(Model):
                     gradient.W[...] += self.weight_decay * layer.W
         return terms, grads
 
-    def grad_x(self, x: Any, noise: Any) -> Array:
+    def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible).
 
         The data enter twice: into the encoder, and as what the decoder is asked to reproduce.

@@ -99,7 +99,7 @@ class DenoisingAutoencoder(Autoencoder):
         """Return the code of each example, clean or corrupted, (n, n_code)."""
         return self._encode(self._check_seen(x, "x"))[0]
 
-    def grad_x(self, x: Any, noise: Any) -> Array:
+    def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` by the clean data, (n, n_visible), for this corrupted batch."""
         x = self.check_data(x)
         output = self._decode(self._encode(self._check_noise(x, noise))[0])[0]

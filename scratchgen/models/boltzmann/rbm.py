@@ -382,7 +382,7 @@ class RBM(Model):
         product = scaled_visible(machine, x) @ machine.W
         return loss.terms_and_grads(machine, x, noise, product, self.penalties, grads, self.backend)[0], grads
 
-    def grad_x(self, x: Any, noise: Any) -> Array:
+    def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible), for these samples."""
         x = self.check_data(x)
         self._check_noise(x, noise)

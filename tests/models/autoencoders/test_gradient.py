@@ -59,7 +59,7 @@ def test_data_noise_and_parameters_are_left_unchanged(build, backend):
     x, noise = X.copy(), model.draw_noise(X)
     before = noise.copy(), model.theta.copy()
     model.loss_and_grad(x, noise)
-    model.grad_x(x, noise)
+    model.loss_grad_x(x, noise)
     model.evaluate_terms(x, noise)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(noise, before[0])
@@ -83,7 +83,7 @@ def test_backends_agree_on_terms_and_gradients(build):
     plain_terms, plain_grads = plain.loss_and_grad(X, noise)
     assert terms == pytest.approx(plain_terms, rel=1e-13)
     np.testing.assert_allclose(flattened(grads), flattened(plain_grads), rtol=1e-11, atol=1e-14)
-    np.testing.assert_allclose(compiled.grad_x(X, noise), plain.grad_x(X, noise), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(compiled.loss_grad_x(X, noise), plain.loss_grad_x(X, noise), rtol=1e-11, atol=1e-14)
 
 
 def test_float32_stays_float32_and_agrees_with_float64(build, backend):
@@ -92,7 +92,7 @@ def test_float32_stays_float32_and_agrees_with_float64(build, backend):
     noise = double.draw_noise(X)
     terms, grads = single.loss_and_grad(X, noise)
     double_terms, double_grads = double.loss_and_grad(X, noise)
-    results = (terms.loss, single.grad_x(X, noise), grads.encoder[0].W, single.encode(X), single.reconstruct(X))
+    results = (terms.loss, single.loss_grad_x(X, noise), grads.encoder[0].W, single.encode(X), single.reconstruct(X))
     assert {result.dtype for result in results} == {np.dtype("float32")}
     assert single.draw_noise(X).dtype == np.float32
     assert terms == pytest.approx(double_terms, rel=1e-5)

@@ -76,7 +76,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
         model.reconstruction_error,
         model.compare_with_pca,
         lambda x: model.loss_and_grad(x, np.empty((3, 0))),
-        lambda x: model.grad_x(x, np.empty((3, 0))),
+        lambda x: model.loss_grad_x(x, np.empty((3, 0))),
         lambda x: model.fit(x, epochs=1, progress=False),
     ):
         with pytest.raises(sg.InputError, match=message):
@@ -94,7 +94,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
 )
 def test_bad_noise_is_rejected(kind, noise, message):
     model = small(kind)
-    for call in (model.loss_and_grad, model.grad_x):
+    for call in (model.loss_and_grad, model.loss_grad_x):
         with pytest.raises(sg.InputError, match=message):
             call(HALF, noise)
 

@@ -78,7 +78,7 @@ def doors_for_visible(rbm):
             rbm.pseudo_log_likelihood,
             rbm.log_likelihood_gradient,
             lambda x: rbm.loss_and_grad(x, HALF),
-            lambda x: rbm.grad_x(x, HALF),
+            lambda x: rbm.loss_grad_x(x, HALF),
             lambda x: rbm.fit(x, epochs=1, progress=False),
         ),
         "v": (
@@ -88,7 +88,7 @@ def doors_for_visible(rbm):
             rbm.gibbs,
             lambda v: rbm.energy(v, HIDDEN),
         ),
-        "noise": (lambda noise: rbm.loss_and_grad(HALF, noise), lambda noise: rbm.grad_x(HALF, noise)),
+        "noise": (lambda noise: rbm.loss_and_grad(HALF, noise), lambda noise: rbm.loss_grad_x(HALF, noise)),
         "samples": (rbm.reverse_annealed_importance_sampling,),
         "validation": (lambda x: rbm.fit(HALF, epochs=1, validation=x, progress=False),),
     }
