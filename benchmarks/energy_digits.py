@@ -31,7 +31,7 @@ from sklearn.metrics import roc_auc_score
 
 import scratchgen as sg
 from scratchgen import plots
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay
 
 DATA_NOISE, RATE, BATCH_SIZE = 0.07, 1e-3, 128
 N_CHAINS, MOMENTS = 200, (0, 10, 30, 100, 300, 1000)
@@ -51,7 +51,7 @@ def train(x: np.ndarray, seed: int, epochs: int) -> sg.EnergyModel:
         box=(0.0, 1.0),
         seed=seed,
     )
-    rate = LinearWarmup(epochs * -(-len(x) // BATCH_SIZE), start=RATE, stop=RATE / 50)
+    rate = LinearDecay(epochs * -(-len(x) // BATCH_SIZE), start=RATE, stop=RATE / 50)
     model.fit(x, epochs=epochs, batch_size=BATCH_SIZE, optimizer=sg.Adam(rate), progress=False)
     return model
 
@@ -143,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"  AUROC of unseen digits against {name}: {auroc(model, data.x_test, x):.4f}")
         if options.pictures is not None:
             times = (*MOMENTS, MOMENTS[-1] + COOL_STEPS + 1)
-            strip = plots.chains_through_time(np.stack([*chains.states, chains.cooled])[:, :10], (8, 8), times)
+            columns = [states[:10] for states in (*chains.states, chains.cooled)]
+            strip = plots.fantasy_particles(columns, times, (8, 8), unit="Langevin steps")
             strip.savefig(options.pictures / f"digits_from_noise_{seed}.png", dpi=150)
             grid = plots.image_grid(chains.cooled, (8, 8), n_columns=20)
             grid.savefig(options.pictures / f"digits_{seed}.png", dpi=150)

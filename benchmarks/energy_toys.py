@@ -19,7 +19,7 @@ import numpy as np
 
 import scratchgen as sg
 from scratchgen import densities, plots
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import LinearDecay
 
 BOX = (-4.0, 4.0)
 DENSITIES = {"rings": densities.three_rings, "eight Gaussians": densities.eight_gaussians}
@@ -43,7 +43,7 @@ def train(density: densities.Density, loss: str, seed: int, epochs: int) -> sg.E
         max_norm=10.0,
         seed=seed,
     )
-    rate = LinearWarmup(epochs * -(-N_EXAMPLES // BATCH_SIZE), start=RATE, stop=RATE / 100)
+    rate = LinearDecay(epochs * -(-N_EXAMPLES // BATCH_SIZE), start=RATE, stop=RATE / 100)
     model.fit(x, epochs=epochs, batch_size=BATCH_SIZE, optimizer=sg.Adam(rate), progress=False)
     return model
 

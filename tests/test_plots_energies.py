@@ -45,18 +45,3 @@ def test_a_function_that_is_no_energy_is_refused(wrong, message):
 def test_an_energy_may_be_infinite_somewhere():
     figure = plots.energy_landscapes(energy, lambda x: np.where(x[:, 0] < 0, np.inf, 0.0), BOUNDS, n_grid=10)
     figure.savefig(io.BytesIO())
-
-
-def test_rows_are_chains_and_columns_are_times():
-    states = np.arange(6)[:, None].repeat(4, axis=1).reshape(2, 3, 4) / 5  # 2 times, 3 chains
-    (ax,) = plots.chains_through_time(states, (2, 2), n_steps=(0, 100)).axes
-    canvas = ax.images[0].get_array()
-    assert canvas.shape == (3 * 2 + 2, 2 * 2 + 1)
-    np.testing.assert_array_equal(canvas[::3, ::3], states[:, :, 0].T)
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "100"]
-    np.testing.assert_array_equal(ax.get_xticks(), [0.5, 3.5])  # the middles of the columns
-
-
-def test_states_and_steps_must_fit():
-    with pytest.raises(InputError, match="n_times numbers of steps"):
-        plots.chains_through_time(np.zeros((2, 3, 4)), (2, 2), n_steps=(0,))

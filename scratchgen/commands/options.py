@@ -73,3 +73,4 @@ class Sampling:
         bool, typer.Option("--mean/--draw", help="The mean of p(x|z), or of p(v|h) of an RBM; or a draw from it.")
     ] = True
     sweeps: Annotated[int, typer.Option(min=1, help="Gibbs sweeps that lead to an image of an RBM.")] = 1000
+    steps: Annotated[int, typer.Option(min=1, help="Langevin steps that lead to one of an energy-based model.")] = 1000

@@ -11,7 +11,7 @@ trajectories      the paths of chains over the contours of their density
 vector_field      where a denoiser of the plane moves a point
 variational       Gaussians that approximate a density of the plane
 estimators        errors of estimates of log p(x), the spread of gradients
-energies          a learnt energy beside the true one, images that form out of noise
+energies          a learnt energy beside the true one
 ================  =============================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -21,7 +21,7 @@ Functions that draw a single axis take ``ax=``, so that several pictures can sha
 
 from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_histograms
 from scratchgen.plots.curves import free_energy_gap, training_curves
-from scratchgen.plots.energies import chains_through_time, energy_landscapes
+from scratchgen.plots.energies import energy_landscapes
 from scratchgen.plots.estimators import estimator_errors, gradient_spread
 from scratchgen.plots.images import image_grid, image_grids, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
@@ -31,7 +31,6 @@ from scratchgen.plots.vector_field import reconstruction_field
 
 __all__ = [
     "chain_paths",
-    "chains_through_time",
     "energy_landscapes",
     "estimator_errors",
     "fantasy_particles",

@@ -81,9 +81,10 @@ def fantasy_particles(
     n_sweeps: Sequence[int],
     image_shape: tuple[int, ...],
     value_range: tuple[float, float] = (0.0, 1.0),
+    unit: str = "Gibbs sweeps",
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw Markov chains as a strip: a row a chain, a column a number of Gibbs sweeps since the start.
+    """Draw Markov chains as a strip: a row a chain, a column a number of sweeps, or other steps, since the start.
 
     Parameters
     ----------
@@ -95,6 +96,8 @@ def fantasy_particles(
         Grey images, or colours in the last dimension.
     value_range : (low, high)
         The values shown as black and as white; values outside are clipped.
+    unit : str
+        What is counted below the columns: "Langevin steps" for an energy-based model.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -127,12 +130,14 @@ def fantasy_particles(
     centres = np.arange(len(counts)) * (w + gap) + (w - 1) / 2
     ax.set_xticks(centres, ["start" if k == 0 else f"{k:,}" for k in counts])
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel("Gibbs sweeps")
+    ax.set_xlabel(unit)
     ax.set_ylabel("chains")
     return whole_figure(ax)
 
 
-def free_energy_histograms(free_energies: Mapping[str, Array], ax: Axes | None = None) -> Figure:
+def free_energy_histograms(
+    free_energies: Mapping[str, Array], label: str = "free energy $F(v)$", ax: Axes | None = None
+) -> Figure:
     """Draw the distributions of the free energy F(v) over several sets of images, such as data, samples and noise.
 
     Where F is low, images are likely. A good model gives its samples the distribution of the data, and noise much more.
@@ -141,6 +146,8 @@ def free_energy_histograms(free_energies: Mapping[str, Array], ax: Axes | None =
     ----------
     free_energies : mapping of str to (n,)
         In nats, ``rbm.free_energy(v)`` for each set; the keys name the sets. NumPy or CuPy arrays.
+    label : str
+        What is written along the axis: that of an energy-based model, which has no hidden units, is "energy $E(x)$".
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -168,7 +175,7 @@ def free_energy_histograms(free_energies: Mapping[str, Array], ax: Axes | None =
         shares = np.histogram(f, edges)[0] / f.size
         ax.stairs(shares, edges, color=colour, alpha=0.35, fill=True)
         ax.stairs(shares, edges, color=colour, linewidth=1.5, label=name)
-    ax.set_xlabel("free energy $F(v)$ in nats")
+    ax.set_xlabel(f"{label} in nats")
     ax.set_ylabel("share of images")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)

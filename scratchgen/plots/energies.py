@@ -1,8 +1,8 @@
-"""Pictures of energy-based models: the learnt energy beside the true one, and images that form out of noise."""
+"""Pictures of energy-based models: the learnt energy beside the true one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,17 +11,14 @@ from matplotlib.figure import Figure
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 from scratchgen.plots._bounds import Bounds, check_bounds, grid_points
-from scratchgen.plots._mosaic import as_images, gap_width, mosaic, show, size_in_inches
-from scratchgen.plots._style import new_axis, whole_figure
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, is_finite_number
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 Energy = Callable[[np.ndarray], Array]
 PANEL_INCHES, BAR_INCHES, LABEL_INCHES = 3.4, 0.9, 0.6
-STEP_LABEL_INCHES = 0.5
 
 
 def energy_landscapes(
@@ -82,60 +79,6 @@ def energy_landscapes(
     axes[0].set_ylabel("$x_2$")
     figure.colorbar(image, ax=axes, label="$-\\log p$ (nats)", extend="both")
     return figure
-
-
-def chains_through_time(
-    states: Array,
-    image_shape: tuple[int, ...],
-    n_steps: Sequence[int],
-    value_range: tuple[float, float] = (0.0, 1.0),
-    ax: Axes | None = None,
-) -> Figure:
-    """Draw what chains of images look like after so many steps: a row a chain, time from left to right.
-
-    Parameters
-    ----------
-    states : (n_times, n_chains, features) or (n_times, n_chains, *image_shape)
-        A NumPy or CuPy array.
-    image_shape : (h, w), (h, w, 1) or (h, w, 3)
-    n_steps : sequence of int
-        The number of steps of each time, written above its column.
-    value_range : (low, high)
-        The values shown as black and as white; values outside are clipped.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default on a new figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The new figure, or the one that `ax` belongs to.
-
-    Raises
-    ------
-    InputError
-        The states do not have this shape or are not finite, or there is not one number of steps for each time.
-    """
-    shown = to_numpy(states)
-    if shown.ndim < 3 or shown.shape[0] != len(n_steps):
-        raise InputError(
-            f"expected states (n_times, n_chains, features) and n_times numbers of steps, got {shown.shape} and "
-            f"{len(n_steps)}"
-        )
-    n_times, n_chains = shown.shape[:2]
-    rows = shown.swapaxes(0, 1).reshape(n_times * n_chains, *shown.shape[2:])
-    gap = gap_width(image_shape)
-    canvas = mosaic(as_images(rows, image_shape, value_range), n_times, gap, gap)
-    if ax is None:
-        inches, height = size_in_inches(canvas, image_shape)
-        ax = new_axis(inches, height + STEP_LABEL_INCHES)
-    show(ax, canvas)
-    width = image_shape[1]
-    centres = np.arange(n_times) * (width + gap) + (width - 1) / 2
-    ax.set_xticks(centres, [str(n) for n in n_steps])
-    ax.tick_params(axis="x", length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.set_xlabel("Langevin steps")
-    ax.xaxis.set_label_position("top")
-    return whole_figure(ax)
 
 
 def _normalised(name: str, energy: Energy, sides: list[np.ndarray], cell: float) -> np.ndarray:

@@ -5,11 +5,11 @@ A new model is an entry here, and a module of `scratchgen.cli` with its options.
 
 from __future__ import annotations
 
-from scratchgen.commands.families import boltzmann, vae
+from scratchgen.commands.families import boltzmann, energy, vae
 from scratchgen.commands.families.family import Family
 from scratchgen.models.model import Model
 
-FAMILIES = {"VAE": vae.FAMILY, "RBM": boltzmann.FAMILY}  # by the name of the class
+FAMILIES = {"VAE": vae.FAMILY, "RBM": boltzmann.FAMILY, "EnergyModel": energy.FAMILY}  # by the name of the class
 
 
 def family_of(model: Model) -> Family:

@@ -119,7 +119,7 @@ class EnergyModel(Model):
             "input_scale": self.input_scale,
             "loss": self.loss,
             "dynamics": self.dynamics,
-            "box": box,
+            "box": None if box is None else tuple(self.box),
             "max_norm": self.max_norm,
             "max_value": self.max_value,
         }

@@ -1,0 +1,79 @@
+"""``train ebm``, and what `evaluate` and `sample` make of its weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+
+from .conftest import Run
+
+SMALL = ("--data", "bars-and-stripes", "--hidden", "5", "--steps", "2", "--buffer", "20", "--backend", "numpy")
+RUN = ("train", "ebm", *SMALL, "--quiet", "--epochs", "1", "--out", "out")
+FILES = {"ebm.safetensors", "history.csv", "chains.png", "energies.png", "training-curves.png"}
+
+
+def test_a_run_leaves_its_files_and_prints_energies_of_images_and_of_what_is_none(run: Run) -> None:
+    result = run(*RUN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {path.name for path in Path("out").iterdir()} == FILES
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in Path("out").glob("*.png"))
+    assert re.findall(r"^energy of (.+?) {2,}", result.stdout, re.MULTILINE) == [
+        "test images",
+        "the same inverted",
+        "uniform noise",
+    ]
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scratchgen.commands.train.save_pictures", lambda model, data, folder: {})
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_options_reach_the_model(run: Run) -> None:
+    options = (
+        "--activation tanh --input-scale 3 --regularisation 0.1 --reinitialised 0.2 --data-noise 0.3 --step-size 0.02 "
+        "--temperature 0.5 --max-gradient 0.7 --max-norm 4 --learning-rate 0.01 --decay-steps 9 --seed 3"
+    )
+    run(*RUN, *options.split())
+    model = sg.load("out/ebm.safetensors")
+    assert model.hidden == (5,)
+    assert (model.activation, model.input_scale, model.max_norm) == ("tanh", 3.0, 4.0)
+    assert model.loss == sg.Contrastive(regularisation=0.1, buffer_size=20, reinitialised=0.2, data_noise=0.3)
+    assert model.dynamics == sg.Langevin(n_steps=2, step_size=0.02, temperature=0.5, max_gradient=0.7)
+    assert model.optimizer == sg.Adam(sg.schedules.LinearDecay(9, start=0.01))
+    assert (model.settings["seed"], model.epoch) == (3, 1)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_weights_can_be_evaluated_sampled_and_trained_further(run: Run) -> None:
+    run(*RUN, "--loss", "score-matching", "--data-noise", "0.2")
+    assert sg.load("out/ebm.safetensors").loss == sg.ScoreMatching(0.2)
+    assert run("evaluate", "out/ebm.safetensors", "--data", "bars-and-stripes").exit_code == 0
+    assert run("sample", "out/ebm.safetensors", "-n", "3", "--steps", "5", "--out", "x.npy").exit_code == 0
+    assert np.load("x.npy").shape == (3, 16)
+    again = run(*RUN, "--loss", "score-matching", "--data-noise", "0.2", "--epochs", "2", "--resume")
+    assert again.exit_code == 0
+    assert sg.load("out/ebm.safetensors").epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--loss", "nce"), "--loss must be one of 'contrastive', 'score-matching', got 'nce'"),
+        (("--activation", "relu"), "the activation of an energy must be smooth"),
+        (("--step-size", "-1"), "step_size"),
+        (("--data-noise", "0", "--loss", "score-matching"), "sigma"),
+        (("--hidden", "a"), "--hidden takes layer widths"),
+    ],
+)
+def test_bad_options_are_one_clear_line(options: tuple[str, ...], message: str, run: Run) -> None:
+    result = run(*RUN, *options)
+    assert result.exit_code == 2
+    assert message in result.error
+    assert not Path("out/ebm.safetensors").exists()
