@@ -39,7 +39,20 @@ _EXPORTS = {
     "TemperatureWarning": "errors",
     "TrainingError": "errors",
 }
-_SUBMODULES = ("datasets", "densities", "models", "nn", "ops", "optim", "plots", "samplers", "schedules", "training")
+_SUBMODULES = (
+    "datasets",
+    "densities",
+    "latent",
+    "models",
+    "nn",
+    "ops",
+    "optim",
+    "plots",
+    "samplers",
+    "schedules",
+    "training",
+    "uses",
+)
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]
 
