@@ -52,6 +52,7 @@ _SUBMODULES = (
     "corruptions",
     "datasets",
     "densities",
+    "latent",
     "models",
     "nn",
     "ops",
@@ -60,6 +61,7 @@ _SUBMODULES = (
     "samplers",
     "schedules",
     "training",
+    "uses",
 )
 
 __all__ = ["__version__", *_EXPORTS, *_SUBMODULES]

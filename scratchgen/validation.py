@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.backend import Backend, to_numpy
+from scratchgen.backend import Backend, namespace, to_numpy
 from scratchgen.errors import InputError
 from scratchgen.typing import Array
 
@@ -77,6 +77,23 @@ def check_numbers(name: str, x: Any) -> Array:
     if x.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, got dtype {x.dtype}")
     return x
+
+
+def check_float_array(name: str, x: Any) -> Array:
+    """Return `x` where it lives and in its type, or float64 if it holds no floating-point numbers.
+
+    Raises
+    ------
+    InputError
+        A single number, no element, not real numbers, NaN or infinite.
+    """
+    x = check_numbers(name, x)
+    if x.ndim == 0 or 0 in x.shape:
+        raise InputError(f"{name} must be an array with at least one element, got shape {tuple(x.shape)}")
+    xp = namespace(x)
+    if not bool(xp.isfinite(x).all()):
+        raise InputError(f"{name} has NaN or infinite values")
+    return x if x.dtype.kind == "f" else x.astype(xp.float64)
 
 
 def check_matrix(name: str, x: Any, n_columns: int, backend: Backend, dtype: str, unit_range: bool = False) -> Array:

@@ -21,7 +21,10 @@ MEAN = RNG.normal(size=(12, 2))
 MEAN_3D = RNG.normal(size=(12, 3))
 LABELS = np.arange(12) % 3
 PATHS = RNG.normal(size=(20, 3, 2))
-for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS):
+LOG_VAR = RNG.normal(size=(12, 3))
+BETA = np.array([1.0, 4.0, 0.5])
+OF_SEEDS = RNG.random((3, 2))
+for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS, LOG_VAR, BETA, OF_SEEDS):
     _array.flags.writeable = False  # a picture that changes its input fails
 
 
@@ -44,6 +47,17 @@ ON_ONE_AXIS = {
     "image_grid": lambda **ax: plots.image_grid(IMAGES, (4, 5), **ax),
     "reconstructions": lambda **ax: plots.reconstructions(IMAGES, IMAGES[::-1], (4, 5), n_columns=6, **ax),
     "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
+    "linear_latent_plane": lambda **ax: plots.linear_latent_plane(decode, (1, 2), n_per_axis=4, **ax),
+    "latent_traversals": lambda **ax: plots.latent_traversals(decode, MEAN[0], (1, 2), **ax),
+    "interpolations": lambda **ax: plots.interpolations(decode, MEAN[:2], MEAN[2:4], (1, 2), **ax),
+    "correlation_matrix": lambda **ax: plots.correlation_matrix(MEAN_3D, **ax),
+    "kl_bars": lambda **ax: plots.kl_bars(MEAN_3D, LOG_VAR, **ax),
+    "against_beta": lambda **ax: plots.against_beta(BETA, OF_SEEDS, "KL", **ax),
+    "rate_distortion": lambda **ax: plots.rate_distortion(BETA, OF_SEEDS, OF_SEEDS[::-1], **ax),
+    "reconstruction_manifold": lambda **ax: plots.reconstruction_manifold(MEAN, lambda x: x / 2, **ax),
+    "reconstruction_function": lambda **ax: plots.reconstruction_function(
+        BETA, {"half": lambda x: x / 2}, (0, 5), **ax
+    ),
     "latent_clusters": lambda **ax: plots.latent_clusters(MEAN, LABELS, **ax),
     "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
     "reconstruction_field": lambda **ax: plots.reconstruction_field(decode, ((-3, 3), (-2, 2)), 6, MEAN, **ax),
@@ -57,6 +71,9 @@ PICTURES = {
     "image_grids": lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[::-1]}, (4, 5)),
     "training_curves": lambda: plots.training_curves(HISTORY),
     "free_energy_gap": lambda: plots.free_energy_gap(RBM_HISTORY),
+    "annealing_curves": lambda: plots.annealing_curves({"a": HISTORY, "b": HISTORY}, terms=("loss", "kl")),
+    "code_histograms": lambda: plots.code_histograms(MEAN_3D, LABELS, n_bins=10),
+    "compared_latent_planes": lambda: plots.compared_latent_planes({"a": MEAN, "b": 9 * MEAN, "c": 0 * MEAN}, LABELS),
 }
 
 every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
@@ -141,6 +158,10 @@ def decoder_of_20(z):
     raise InputError(f"expected z of shape (n, 20), got {z.shape}")
 
 
+def same(x):
+    return x
+
+
 NO_EPOCH = History({"epoch": [], "loss": [], "reconstruction": [], "kl": []})
 BOUNDS = ((-1, 1), (-1, 1))
 BAD_INPUT = {
@@ -162,6 +183,30 @@ BAD_INPUT = {
     "decoded pixels": (lambda: plots.latent_plane(decode, (4, 5)), r"\(n, 20\).*\(400, 2\)"),
     "decoded number": (lambda: plots.latent_plane(lambda z: IMAGES, (4, 5), n_per_axis=5), "25 points, got 12"),
     "empty plane": (lambda: plots.latent_plane(decode, (1, 2), n_per_axis=0), "n_per_axis.*got 0"),
+    "plane limit": (lambda: plots.linear_latent_plane(decode, (1, 2), limit=0), "limit.*got 0"),
+    "plane of one": (lambda: plots.linear_latent_plane(decode, (1, 2), n_per_axis=1), "n_per_axis.*>= 2"),
+    "traversed matrix": (lambda: plots.latent_traversals(decode, MEAN, (1, 2)), r"vectors, got shapes \(12, 2\)"),
+    "traversed decoder": (lambda: plots.latent_traversals(lambda z: IMAGES, MEAN[0], (4, 5)), "14 codes, got 12"),
+    "interpolated ends": (lambda: plots.interpolations(decode, MEAN, MEAN[:3], (1, 2)), r"\(12, 2\) and \(3, 2\)"),
+    "interpolated paths": (lambda: plots.interpolations(decode, PATHS, PATHS, (1, 2)), r"got \(20, 3, 2\)"),
+    "no means": (lambda: plots.compared_latent_planes({}, LABELS), "at least one model"),
+    "compared spaces": (lambda: plots.compared_latent_planes({"big": MEAN_3D}, LABELS), r"\(12, 3\) for 'big'"),
+    "histogram labels": (lambda: plots.code_histograms(MEAN, LABELS[:5]), r"12 examples.*\(5,\)"),
+    "histogram bins": (lambda: plots.code_histograms(MEAN, LABELS, n_bins=0), "n_bins.*got 0"),
+    "correlation of one": (lambda: plots.correlation_matrix(MEAN[:1]), "n >= 2"),
+    "log_var": (lambda: plots.kl_bars(MEAN, LOG_VAR), r"\(12, 2\) and \(12, 3\)"),
+    "beta": (lambda: plots.against_beta([0.0, 1.0], [1.0, 2.0], "KL"), "beta.*> 0.*minimum 0"),
+    "values of beta": (lambda: plots.against_beta(BETA, [1.0, 2.0], "KL"), r"each of 3 beta, got shape \(2, 1\)"),
+    "rates": (lambda: plots.rate_distortion(BETA, OF_SEEDS, OF_SEEDS[:, 0]), r"\(3, 2\) and \(3, 1\)"),
+    "space": (lambda: plots.reconstruction_manifold(MEAN_3D, same), r"\(n, 2\), got shape \(12, 3\)"),
+    "manifold": (lambda: plots.reconstruction_manifold(MEAN, lambda x: x[:, :1]), r"\(12, 2\).*got \(12, 1\)"),
+    "manifold NaN": (lambda: plots.reconstruction_manifold(MEAN, lambda x: x * np.nan), "reconstruction has NaN"),
+    "function of two": (lambda: plots.reconstruction_function(MEAN, {"f": same}, (0, 1)), r"\(n, 1\), got \(12, 2\)"),
+    "function bounds": (lambda: plots.reconstruction_function(BETA, {"f": same}, (1, 1)), "low < high"),
+    "no function": (lambda: plots.reconstruction_function(BETA, {}, (0, 1)), "at least one reconstruction"),
+    "no history": (lambda: plots.annealing_curves({}), "at least one history"),
+    "no annealing": (lambda: plots.annealing_curves({"a": HISTORY}), r"'a' lacks \['beta'\]"),
+    "not annealed": (lambda: plots.annealing_curves({"a": NO_EPOCH}), "'a' holds no epoch"),
     "one latent variable": (lambda: plots.latent_clusters(MEAN[:, :1], LABELS), r"n_latent >= 2.*\(12, 1\)"),
     "mean and log_var": (lambda: plots.latent_clusters((MEAN, MEAN), LABELS), r"got \(2, 12, 2\)"),
     "no points": (lambda: plots.latent_clusters(MEAN[:0], LABELS[:0]), r"got \(0, 2\)"),

@@ -18,6 +18,7 @@ from scratchgen.validation import (
     check_choice,
     check_count,
     check_dtype,
+    check_float_array,
     check_matrix,
     check_widths,
     is_finite_number,
@@ -152,3 +153,25 @@ def test_bernoulli_data_outside_0_to_1_are_refused_with_advice(low: float, high:
 
 def test_large_values_that_float64_holds_are_taken_in_float64() -> None:
     assert check_matrix("x", np.full((1, 3), 1e39), 3, CPU, "float64").max() == 1e39
+
+
+def test_a_float_array_keeps_its_type_and_other_numbers_become_float64() -> None:
+    for dtype in ("float32", "float64"):
+        x = np.ones((2, 3), dtype)
+        assert check_float_array("x", x) is x
+    for other in ([1, 2], np.array([True, False]), np.zeros(2, "uint8")):
+        assert check_float_array("x", other).dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (0.5, r"x must be an array with at least one element, got shape \(\)"),
+        (np.zeros((0, 3)), r"at least one element, got shape \(0, 3\)"),
+        ([1.0, math.nan], "x has NaN or infinite values"),
+        (["a"], "x must hold real numbers"),
+    ],
+)
+def test_what_is_no_float_array_is_refused(x: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_float_array("x", x)
