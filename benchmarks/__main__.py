@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("gibbs", "langevin", "philox", "rbm_epoch", "vae_step")
+NAMES = ("conv_vae_step", "gibbs", "langevin", "philox", "rbm_epoch", "vae_step")
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def make_ours(batches: np.ndarray) -> Callable[[], Any]:
     vae = _model("cpu")
     gradient, grads = vae.empty_grads()
     endless = itertools.cycle(batches)
-    return lambda: _step(vae, next(endless), gradient, grads)
+    return lambda: take_step(vae, next(endless), gradient, grads)
 
 
 def make_torch(batches: np.ndarray, fused: bool, compiled: bool) -> Callable[[], Any]:
@@ -47,7 +47,7 @@ def make_torch(batches: np.ndarray, fused: bool, compiled: bool) -> Callable[[],
     model = torch_vae.VAE(N_VISIBLE, N_HIDDEN, N_LATENT)
     _copy_parameters(vae, model)
     step = torch_vae.training_step(model, fused, compiled)
-    _check_same_steps(vae, step, batches[:3])
+    check_same_steps(vae, step, batches[:3])
     endless = itertools.cycle(torch.from_numpy(batches))
     return lambda: step(next(endless))
 
@@ -82,7 +82,7 @@ def _model(backend: str) -> VAE:
     return VAE(N_VISIBLE, (N_HIDDEN,), N_LATENT, likelihood="bernoulli", seed=0, dtype="float32", backend=backend)
 
 
-def _step(vae: VAE, x: np.ndarray, gradient: np.ndarray, grads: Any) -> float:
+def take_step(vae: VAE, x: np.ndarray, gradient: np.ndarray, grads: Any) -> float:
     """Take the step that `VAE.fit` takes; return the loss before it."""
     terms, _ = vae.evaluate_terms_and_grads(x, vae.draw_noise(x), out=grads)
     vae.optimizer.step_(vae.theta, gradient, vae.optimizer_state, vae.backend)
@@ -106,13 +106,13 @@ def _copy_parameters(vae: VAE, model: Any) -> None:
             layer.bias.copy_(torch.from_numpy(b))
 
 
-def _check_same_steps(vae: VAE, torch_step: Callable[..., Any], batches: np.ndarray) -> None:
+def check_same_steps(vae: VAE, torch_step: Callable[..., Any], batches: np.ndarray) -> None:
     import torch
 
     gradient, grads = vae.empty_grads()
     noise_again = Stream.from_state(vae.streams["training_noise"].state(), "numpy")
     for number, x in enumerate(batches, start=1):
-        ours = float(_step(vae, x, gradient, grads))
+        ours = float(take_step(vae, x, gradient, grads))
         theirs = float(torch_step(torch.from_numpy(x), torch.from_numpy(vae.draw_noise(x, noise_again))))
         if not math.isclose(ours, theirs, rel_tol=_SAME):
             raise ScratchgenError(f"step {number} of the same training: our loss is {ours}, PyTorch's {theirs}")

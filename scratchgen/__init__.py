@@ -20,6 +20,7 @@ _EXPORTS = {
     "Adam": "optim",
     "Autoencoder": "models.autoencoders.autoencoder",
     "ContractiveAutoencoder": "models.autoencoders.contractive",
+    "ConvVAE": "models.conv_vae",
     "DenoisingAutoencoder": "models.autoencoders.denoising",
     "LinearGaussianModel": "models.linear",
     "RBM": "models.boltzmann.rbm",

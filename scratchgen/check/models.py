@@ -22,6 +22,7 @@ from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
 from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
 from scratchgen.models.autoencoders.sparse import SparseAutoencoder
 from scratchgen.models.boltzmann.rbm import RBM
+from scratchgen.models.conv_vae import ConvVAE
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.energy.dynamics import Langevin
 from scratchgen.models.energy.energy_model import EnergyModel
@@ -44,6 +45,8 @@ class _Entry(NamedTuple):
 
 _VAE = {"n_visible": _VISIBLE, "hidden": (5,), "n_latent": 2}
 _GAUSSIAN = _VAE | {"likelihood": "gaussian", "sigma": 0.4}
+_CONV_VAE = {"image_shape": (5, 3), "channels": (2, 2), "n_dense": 3, "n_latent": 2, "activation": "tanh"}
+_COLOUR = _CONV_VAE | {"image_shape": (3, 3, 2), "channels": (3,), "kernel": 2, "likelihood": "gaussian"}
 _RBM = {"n_visible": _VISIBLE, "n_hidden": _VISIBLE}
 _AUTOENCODER = {"n_visible": _VISIBLE, "hidden": (4,), "n_code": 3, "activation": "tanh"}
 _LINEAR = _AUTOENCODER | {"hidden": (), "likelihood": "gaussian"}
@@ -72,6 +75,10 @@ _MODELS = (
     _Entry(VAE, "gaussian sigmoid", _GAUSSIAN | {"output_mean": "sigmoid"}),
     _Entry(VAE, "learned sigma", _GAUSSIAN | {"sigma": "learned"}),
     _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
+    _Entry(ConvVAE, "bernoulli", _CONV_VAE),
+    _Entry(ConvVAE, "relu L=2", _CONV_VAE | {"activation": "relu", "n_samples": 2}),
+    _Entry(ConvVAE, "colour tanh", _COLOUR | {"output_mean": "tanh", "sigma": 0.4}),
+    _Entry(ConvVAE, "colour learned sigma", _COLOUR | {"activation": "swish", "sigma": "learned"}),
     _Entry(Autoencoder, "bernoulli", _AUTOENCODER),
     _Entry(Autoencoder, "linear", _LINEAR),
     _Entry(Autoencoder, "gaussian tanh", _AUTOENCODER | {"likelihood": "gaussian", "output_mean": "tanh"}),
@@ -123,7 +130,7 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     model.step = entry.step
     stream = Stream(1, backend)
     model.theta[...] = stream.normal(model.theta.size, "float64")
-    x = stream.uniform((_N, _VISIBLE), "float64")
+    x = stream.uniform((_N, model.n_visible), "float64")
     noise = model.draw_noise(x, stream)
 
     gradient, grads = model.empty_grads()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from scratchgen import check
 from scratchgen.backend import Backend
 
@@ -25,7 +27,8 @@ def print_gradient_checks(backend: Backend, pattern: str | None = None) -> bool:
         n_pieces += 1
         verdict = "" if report.passed else "  FAILED"
         error = f"{report.worst_relative_error:11.1e}"
-        print(f"{report.name:{_NAME}}  {report.shapes:{_SHAPES}}  {error}  {report.order:>6}{verdict}")
+        shapes = textwrap.shorten(report.shapes, _SHAPES, placeholder=" …")  # a convolutional model has many
+        print(f"{report.name:{_NAME}}  {shapes:{_SHAPES}}  {error}  {report.order:>6}{verdict}")
         if not report.passed:
             failed.append(report)
     for report in failed:

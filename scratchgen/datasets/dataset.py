@@ -1,4 +1,4 @@
-"""What every data set looks like once it is loaded."""
+"""What every data set looks like once it is loaded, and how bytes become intensities."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ class Dataset:
     name : str
         The name it is loaded by.
     x_train, x_test : ndarray of float32, shape (n, features)
-        Intensities in [0, 1]; features = height * width, row by row from the top left.
+        Intensities in [0, 1]; features = height * width, row by row from the top left, and of colour images
+        height * width * 3: red, green and blue of one pixel after the other.
     y_train, y_test : ndarray of int64, shape (n,), or None
         Class labels 0, 1, ...; None where the data have none.
     image_shape : tuple of int
-        (height, width): ``x_train[i].reshape(image_shape)`` is an image.
+        (height, width), of colour images (height, width, 3): ``x_train[i].reshape(image_shape)`` is an image.
     classes : tuple of str
         What each label stands for; empty where the data have no labels.
+    x_validation : ndarray of float32, or None
+        A third part, where the authors of the data set one apart; else None.
     """
 
     name: str
@@ -30,11 +33,18 @@ class Dataset:
     y_train: np.ndarray | None
     x_test: np.ndarray
     y_test: np.ndarray | None
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
+    x_validation: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return (
             f"Dataset({self.name!r}: x_train {self.x_train.shape}, x_test {self.x_test.shape}, "
             f"image_shape {self.image_shape}, {len(self.classes) or 'no'} classes)"
         )
+
+
+def intensities(images: np.ndarray) -> np.ndarray:
+    """Return images of bytes as rows of float32, x = byte / 255."""
+    # one pass, without a float32 copy of the bytes in between
+    return np.divide(images.reshape(len(images), -1), np.float32(255), dtype=np.float32)  # (n, features)

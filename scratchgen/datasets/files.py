@@ -1,13 +1,14 @@
 """Published files: found in ``$SCRATCHGEN_DATA``, else in the user's cache, else downloaded into that cache.
 
-A file is looked for as it was published (``name.gz``) and decompressed (``name``). What is found is never changed: a
-damaged or foreign file is an error that names it. Two checksums guard against wrong data: for a download the SHA-256
-of the published file, and for whatever is read the CRC-32 of its decompressed contents (`gzip -lv` prints it).
+A file is looked for as it was published, decompressed, and compressed by gzip (``name.gz``). What is found is never
+changed: a damaged or foreign file is an error that names it. Two checksums guard against wrong data: for a download the
+SHA-256 of the published file, and for whatever is read the CRC-32 of its decompressed contents (`gzip -lv` prints it).
 """
 
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import textwrap
 import zlib
@@ -19,26 +20,31 @@ import platformdirs
 from scratchgen.errors import FileFormatError, InputError
 
 DATA_VARIABLE = "SCRATCHGEN_DATA"
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC, _XZ_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0"
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file as its authors published it, compressed with gzip.
+    """A file as its authors published it.
 
     Attributes
     ----------
     name : str
-        File name, ending in ``.gz``.
+        File name, ending in ``.gz`` or ``.xz`` where it is compressed.
     sha256 : str
         Of the published file.
-    crc32 : int
-        Of the decompressed contents.
+    crc32 : int or None
+        Of the decompressed contents; None where it is not known, and only the reader can tell foreign contents.
     """
 
     name: str
     sha256: str
-    crc32: int
+    crc32: int | None
+
+    @property
+    def decompressed_name(self) -> str:
+        """Name of the file without the ending of its compression."""
+        return self.name.removesuffix(".gz").removesuffix(".xz")
 
 
 @dataclass(frozen=True)
@@ -50,18 +56,21 @@ class Collection:
     name : str
         The data set's name.
     addresses : tuple of str
-        Folders on the network, the official one first; each ends in a slash.
+        Folders on the network, the official one first; each ends in a slash. None where nobody serves the files.
     files : tuple of PublishedFile
+    part_of : str
+        The data set whose folder holds the files; by default the collection's own name.
     """
 
     name: str
     addresses: tuple[str, ...]
     files: tuple[PublishedFile, ...]
+    part_of: str = ""
 
     @property
     def folder(self) -> str:
         """Name of the folder that holds the files, below each of the places."""
-        return self.name.replace("-", "_")
+        return (self.part_of or self.name).replace("-", "_")
 
 
 def user_cache() -> Path:
@@ -82,7 +91,7 @@ def find(collection: Collection) -> dict[PublishedFile, Path | None]:
 
 
 def _find(file: PublishedFile, folders: list[Path]) -> Path | None:
-    names = (file.name, file.name.removesuffix(".gz"))
+    names = (file.name, file.decompressed_name, f"{file.decompressed_name}.gz")
     candidates = (folder / name for folder in folders for name in names)
     return next((path for path in candidates if os.path.isfile(path)), None)  # unlike Path.is_file, never raises
 
@@ -125,19 +134,21 @@ def _download(collection: Collection, missing: list[PublishedFile]) -> None:
     reasons = [
         f"{address} ({type(error).__name__}: {textwrap.shorten(str(error), 120)})" for address, error in failures
     ]
+    network = ", ".join(reasons) or "no address, for nobody serves these files"
+    advice = ", or try again with a network connection" if reasons else ""
     data = os.environ.get(DATA_VARIABLE)
     setting = f"{DATA_VARIABLE} is {data}" if data else f"{DATA_VARIABLE} is not set"
     raise InputError(
         f"data set {collection.name!r} is not on this machine and could not be downloaded. "
         f"Missing: {', '.join(file.name for file in missing)}. "
         f"Tried: (1) ${DATA_VARIABLE}/{collection.folder} ({setting}); "
-        f"(2) {folder}; (3) {', '.join(reasons)}. "
-        f"Put the files, compressed or not, into (1) or (2), or try again with a network connection."
-    ) from failures[-1][1]
+        f"(2) {folder}; (3) {network}. "
+        f"Put the files, compressed or not, into (1) or (2){advice}."
+    ) from (failures[-1][1] if failures else None)
 
 
 def read_contents(path: Path) -> bytes:
-    """Return the contents of a file, decompressed if they are gzip's, whatever the file is called.
+    """Return the contents of a file, decompressed if they are gzip's or xz's, whatever the file is called.
 
     Raises
     ------
@@ -147,16 +158,18 @@ def read_contents(path: Path) -> bytes:
     try:
         contents = path.read_bytes()
         # by content, not by suffix: browsers unpack a download and keep the ".gz" of its name
-        return gzip.decompress(contents) if contents.startswith(_GZIP_MAGIC) else contents
-    except (OSError, EOFError, zlib.error) as error:
+        if contents.startswith(_GZIP_MAGIC):
+            return gzip.decompress(contents)
+        return lzma.decompress(contents) if contents.startswith(_XZ_MAGIC) else contents
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise damaged(path, f"cannot be read whole ({error})") from error
 
 
 def check_published(contents: bytes, file: PublishedFile, path: Path) -> None:
-    """Raise FileFormatError unless `contents` are those that were published as `file`."""
+    """Raise FileFormatError unless `contents` are those that were published as `file`, as far as that is known."""
     crc32 = zlib.crc32(contents)
-    if crc32 != file.crc32:
-        expected = f"the published {file.name.removesuffix('.gz')}, whose contents have the CRC-32 {file.crc32:08x}"
+    if file.crc32 is not None and crc32 != file.crc32:
+        expected = f"the published {file.decompressed_name}, whose contents have the CRC-32 {file.crc32:08x}"
         raise damaged(path, f"expected {expected}, got contents with {crc32:08x}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchgen.datasets.dataset import Dataset
+from scratchgen.datasets.dataset import Dataset, intensities
 from scratchgen.datasets.files import Collection, PublishedFile, check_published, locate, read_contents
 from scratchgen.datasets.idx import parse_idx
 
@@ -103,15 +103,10 @@ def read_images(collection: Collection, classes: tuple[str, ...]) -> Dataset:
     _, height, width = train_images.shape
     return Dataset(
         name=collection.name,
-        x_train=_intensities(train_images),
+        x_train=intensities(train_images),
         y_train=train_labels.astype(np.int64),
-        x_test=_intensities(test_images),
+        x_test=intensities(test_images),
         y_test=test_labels.astype(np.int64),
         image_shape=(height, width),
         classes=classes,
     )
-
-
-def _intensities(images: np.ndarray) -> np.ndarray:
-    # one pass, without a float32 copy of the bytes in between
-    return np.divide(images.reshape(len(images), -1), np.float32(255), dtype=np.float32)  # (n, height * width)

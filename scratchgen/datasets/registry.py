@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from scratchgen.datasets.binarized_mnist import BINARIZED_MNIST, read_binarized_mnist
+from scratchgen.datasets.cifar10 import CIFAR10, CIFAR10_SUBSET, read_cifar10, read_cifar10_subset
 from scratchgen.datasets.dataset import Dataset
 from scratchgen.datasets.digits import read_digits
 from scratchgen.datasets.files import Collection, find
@@ -33,7 +35,7 @@ class Entry:
     n_train, n_test : int
         Numbers of examples; of a generated set, those with its default options.
     image_shape : tuple of int
-        (height, width), likewise.
+        (height, width) or (height, width, channels), likewise.
     description, licence, citation : str
     options : tuple of str
         The keyword arguments of `load` that this data set takes.
@@ -43,7 +45,7 @@ class Entry:
     kind: Literal["bundled", "generated", "file"]
     n_train: int
     n_test: int
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     description: str
     licence: str
     citation: str
@@ -62,9 +64,12 @@ class Entry:
         if self.collection is None:
             return "ships with scikit-learn" if self.kind == "bundled" else "computed"
         if not self.present:
-            return f"to be downloaded from {self.collection.addresses[0]}"
+            addresses = self.collection.addresses
+            return f"to be downloaded from {addresses[0]}" if addresses else "nobody serves it"
         return ", ".join(dict.fromkeys(str(path.parent) for path in find(self.collection).values() if path))
 
+
+_KRIZHEVSKY = "A. Krizhevsky, Learning multiple layers of features from tiny images, University of Toronto, 2009"
 
 _TABLE = (
     Entry(
@@ -106,6 +111,42 @@ _TABLE = (
         collection=FASHION_MNIST,
     ),
     Entry(
+        name="binarized-mnist",
+        kind="file",
+        n_train=50_000,
+        n_test=10_000,
+        image_shape=(28, 28),
+        description="handwritten digits in a fixed binarisation, 10,000 more to validate; no labels",
+        licence="none stated; derived from MNIST",
+        citation="H. Larochelle, I. Murray, The neural autoregressive distribution estimator, AISTATS 2011",
+        read=read_binarized_mnist,
+        collection=BINARIZED_MNIST,
+    ),
+    Entry(
+        name="cifar10",
+        kind="file",
+        n_train=50_000,
+        n_test=10_000,
+        image_shape=(32, 32, 3),
+        description="small colour photographs",
+        licence="none stated; the authors ask for the citation",
+        citation=_KRIZHEVSKY,
+        read=read_cifar10,
+        collection=CIFAR10,
+    ),
+    Entry(
+        name="cifar10-subset",
+        kind="file",
+        n_train=4_000,
+        n_test=1_000,
+        image_shape=(32, 32, 3),
+        description="the first images of CIFAR-10: a result on them is not one on the whole set",
+        licence="none stated; the authors ask for the citation",
+        citation=_KRIZHEVSKY,
+        read=read_cifar10_subset,
+        collection=CIFAR10_SUBSET,
+    ),
+    Entry(
         name="bars-and-stripes",
         kind="generated",
         n_train=30,
@@ -138,11 +179,12 @@ def load(name: str, **options: Any) -> Dataset:
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "bars-and-stripes", "ising"}
-        ``digits`` needs neither files nor a network. ``mnist`` and ``fashion-mnist`` are looked for in
-        ``$SCRATCHGEN_DATA/mnist`` and ``$SCRATCHGEN_DATA/fashion_mnist``, then in the user's cache folder, then
-        downloaded into that. ``bars-and-stripes`` is computed, and ``ising`` is drawn by
-        Markov chains, one for each configuration.
+    name : str
+        ``digits`` needs neither files nor a network. ``mnist``, ``fashion-mnist``, ``binarized-mnist`` and ``cifar10``
+        are looked for in ``$SCRATCHGEN_DATA/mnist``, ``fashion_mnist``, ``binarized_mnist`` and ``cifar10`` beside it,
+        then in the user's cache folder, then downloaded into that. ``cifar10-subset``, 4,000 training and 1,000 test
+        images of CIFAR-10, is only looked for, in the folder ``cifar10``. ``bars-and-stripes`` is computed, and
+        ``ising`` is drawn by Markov chains, one for each configuration.
     **options
         ``size`` : int, default 4
             Height and width of ``bars-and-stripes``; for ``ising``, 8 by default, an even number up to 32.
@@ -154,8 +196,8 @@ def load(name: str, **options: Any) -> Dataset:
     -------
     Dataset
         ``x_train``, ``x_test``: float32 in [0, 1], (n, features); ``y_train``, ``y_test``: int64, (n,), or None;
-        ``image_shape``; ``classes``. The split and the order are the same at every call; what is drawn at random
-        has a fixed seed.
+        ``image_shape``; ``classes``; of ``binarized-mnist`` also ``x_validation``. The split and the order are the same
+        at every call; what is drawn at random has a fixed seed.
 
     Raises
     ------
@@ -192,6 +234,6 @@ def available() -> list[Entry]:
     Examples
     --------
     >>> [entry.name for entry in available()]
-    ['digits', 'mnist', 'fashion-mnist', 'bars-and-stripes', 'ising']
+    ['digits', 'mnist', 'fashion-mnist', 'binarized-mnist', 'cifar10', 'cifar10-subset', 'bars-and-stripes', 'ising']
     """
     return list(_TABLE)

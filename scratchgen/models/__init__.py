@@ -3,6 +3,7 @@
 # class name, as a weights file has it -> module
 MODELS = {
     "VAE": "scratchgen.models.vae",
+    "ConvVAE": "scratchgen.models.conv_vae",
     "RBM": "scratchgen.models.boltzmann.rbm",
     "Autoencoder": "scratchgen.models.autoencoders.autoencoder",
     "DenoisingAutoencoder": "scratchgen.models.autoencoders.denoising",

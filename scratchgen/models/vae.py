@@ -1,4 +1,4 @@
-"""The variational autoencoder with fully connected networks, forward and backward by hand.
+"""The variational autoencoder, forward and backward by hand. Its networks are fully connected; a subclass has others.
 
     q(z|x) = N(mean(x), diag exp(log_var(x))),   p(z) = N(0, I),   p(x|z) Bernoulli or Gaussian
     loss = mean over the batch of [ -log p(x|z) + beta KL(q(z|x) || p(z)) ],   z = mean + exp(log_var / 2) * noise
@@ -36,14 +36,8 @@ from scratchgen.importance_sampling import log_likelihood
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, check_sigma
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
-from scratchgen.nn.mlp import (
-    Layers,
-    mlp_backward_,
-    mlp_backward_params_,
-    mlp_forward,
-    mlp_initialise_,
-    mlp_layout,
-)
+from scratchgen.nn.mlp import mlp_initialise_
+from scratchgen.nn.networks import DenseNetwork, Network
 from scratchgen.nn.parameters import Shape
 from scratchgen.ops.activations import check_activation
 from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
@@ -62,10 +56,10 @@ _CHUNK_ROWS = 1024  # examples evaluated at a time where nothing needs the whole
 class VAEParams(NamedTuple):
     """Parameters of a VAE, or their gradient; `log_sigma` is empty unless sigma is learned."""
 
-    encoder: Layers
+    encoder: tuple[Any, ...]
     mean: LinearParams
     log_var: LinearParams
-    decoder: Layers
+    decoder: tuple[Any, ...]
     log_sigma: Any
 
 
@@ -171,22 +165,35 @@ class VAE(Model):
             "objective": objective,
             "binarise": self.binarise,
         }
+        self.encoder_network, self.decoder_network = self._networks()
         super().__init__(settings, self._layout(), seed, dtype, backend)
 
+    def _networks(self) -> tuple[Network, Network]:
+        """Return the encoder, from x to the layer below the heads, and the decoder, from z to its output."""
+        hidden, decoder_hidden = self.hidden, self.decoder_hidden
+        encoder = DenseNetwork((self.n_visible, *hidden), (self.activation,) * len(hidden))
+        activations = (*(self.activation,) * len(decoder_hidden), self._output_activation)
+        return encoder, DenseNetwork((self.n_latent, *decoder_hidden, self.n_visible), activations)
+
+    @property
+    def _output_activation(self) -> str:
+        return BernoulliLikelihood.output_activation if self.likelihood == "bernoulli" else self.output_mean
+
     def _layout(self) -> VAEParams:
-        top = self.hidden[-1] if self.hidden else self.n_visible
-        head = LinearParams(Shape((top, self.n_latent)), Shape((self.n_latent,)))
+        head = LinearParams(Shape((self.encoder_network.n_outputs, self.n_latent)), Shape((self.n_latent,)))
         return VAEParams(
-            encoder=mlp_layout((self.n_visible, *self.hidden)),
+            encoder=self.encoder_network.layout(),
             mean=head,
             log_var=head,
-            decoder=mlp_layout((self.n_latent, *self.decoder_hidden, self.n_visible)),
+            decoder=self.decoder_network.layout(),
             log_sigma=Shape((1,)) if self.sigma == "learned" else (),
         )
 
     def _initialise_(self, stream: Stream) -> None:
         p = self.params
-        mlp_initialise_((*p.encoder, p.mean, p.log_var, *p.decoder), stream)
+        self.encoder_network.initialise_(p.encoder, stream)
+        mlp_initialise_((p.mean, p.log_var), stream)
+        self.decoder_network.initialise_(p.decoder, stream)
 
     def adapt_to_data_(self, x: Array) -> None:
         """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
@@ -257,9 +264,8 @@ class VAE(Model):
     def evaluate_terms_and_grads(self, x: Array, noise: Array, out: VAEParams | None = None) -> Any:
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
-        terms, dh, caches, *_ = self._backward_to_encoder(x, noise, grads)
-        if caches:
-            mlp_backward_params_(dh, caches, grads.encoder, self.backend)
+        terms, dh, cache, *_ = self._backward_to_encoder(x, noise, grads)
+        self.encoder_network.backward_params_(dh, cache, grads.encoder, self.backend)
         return terms, grads
 
     def loss_grad_x(self, x: Any, noise: Any) -> Array:
@@ -269,29 +275,29 @@ class VAE(Model):
         """
         x = self.check_data(x)
         grads = self.empty_grads()[1]
-        _, dh, caches, output, dnll = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
-        dx = mlp_backward_(dh, caches, grads.encoder, self.backend)[0] if caches else dh
+        _, dh, cache, output, dnll = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
+        dx = self.encoder_network.backward_(dh, cache, grads.encoder, self.backend)
         return dx + self._p_x_given_z.grad_x(output, x, dnll)
 
     def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
         """Run forward, then backward as far as the encoder's top layer h; fill all other gradients."""
         params = self.params
-        h, encoder_caches = mlp_forward(params.encoder, x, self._encoder_activations, self.backend)
+        h, encoder_cache = self.encoder_network.forward(params.encoder, x, self.backend)
         mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
         log_var, log_var_cache = linear_forward(params.log_var, h)
         backward = self._elbo_backward if self.objective == "elbo" else self._importance_weighted_backward
         terms, dmean, dlog_var, output, dnll = backward(mean, log_var, noise, x, grads)
         dh_of_mean, _ = linear_backward(dmean, mean_cache, grads.mean)
         dh_of_log_var, _ = linear_backward(dlog_var, log_var_cache, grads.log_var)
-        return terms, dh_of_mean + dh_of_log_var, encoder_caches, output, dnll
+        return terms, dh_of_mean + dh_of_log_var, encoder_cache, output, dnll
 
     def _elbo_backward(self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
         """Return the terms, dmean, dlog_var, the decoder's output, and the derivative by the nll of each row."""
         n, beta = x.shape[0], value_at(self.beta, self.step)
         z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
-        output, caches = self._decoder_forward(z)
+        output, cache = self._decoder_forward(z)
         nll, doutput = self._p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
-        drows, _ = mlp_backward_(doutput, caches, grads.decoder, self.backend)
+        drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
         dnll = self.backend.xp.full(nll.shape, 1.0 / nll.shape[0], dtype=nll.dtype)
         return elbo_terms(nll, kl, beta), dmean, dlog_var, output, dnll
@@ -301,35 +307,28 @@ class VAE(Model):
     ) -> Any:
         """Return what `_elbo_backward` returns; every draw counts by its normalised weight."""
         (z, log_ratio), latent_cache = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
-        output, caches = self._decoder_forward(z)
+        output, cache = self._decoder_forward(z)
         nll, nll_cache = self._p_x_given_z.forward(output, x)
         terms, dlog_weight = importance_weighted_terms(nll, log_ratio)  # log w = log ratio - nll
         dnll = -dlog_weight.reshape(-1)
         doutput = self._p_x_given_z.backward_(dnll, nll_cache, grads.log_sigma)
-        drows, _ = mlp_backward_(doutput, caches, grads.decoder, self.backend)
+        drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dmean, dlog_var = reparameterise_ratio_backward((drows.reshape(z.shape), dlog_weight), latent_cache)
         return terms, dmean, dlog_var, output, dnll
 
     # --------------------------------------------------------------------------------------------------- networks
 
-    @property
-    def _encoder_activations(self) -> tuple[str, ...]:
-        return (self.activation,) * len(self.hidden)
-
-    @property
-    def _decoder_activations(self) -> tuple[str, ...]:
-        return (*(self.activation,) * len(self.decoder_hidden), self._p_x_given_z.output_activation)
-
     def _encode(self, x: Array) -> tuple[Array, Array]:
-        h, _ = mlp_forward(self.params.encoder, x, self._encoder_activations, self.backend)
+        h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
         return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
 
     def _decoder_forward(self, z: Array) -> Any:
         rows = z.reshape(-1, self.n_latent)  # (L n, n_latent)
-        return mlp_forward(self.params.decoder, rows, self._decoder_activations, self.backend)
+        return self.decoder_network.forward(self.params.decoder, rows, self.backend)
 
     def _decoder_output(self, z: Array) -> Array:
-        return self._decoder_forward(z)[0]
+        rows = z.reshape(-1, self.n_latent)
+        return self.decoder_network.evaluate(self.params.decoder, rows, self.backend)
 
     def _nll(self, z: Array, x: Array) -> Array:
         return self._p_x_given_z.nll(self._decoder_output(z), x)

@@ -70,5 +70,7 @@ def mlp_backward_params_(
     backend: Backend = REFERENCE,
 ) -> Layers:
     """Return the parameter gradients alone, without the product for dx. The storage of `dy` is used up."""
+    if not caches:
+        return ()
     dy, gradients = mlp_backward_(dy, caches[1:], out[1:] if out else None, backend)
     return dense_backward_params_(dy, caches[0], out[0] if out else None, backend), *gradients

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import scratchgen as sg
+from scratchgen.commands.families import family_of
 from scratchgen.commands.terms import estimate
 
 from .conftest import Run
@@ -23,6 +24,16 @@ def _terms(text: str) -> dict[str, tuple[float, float]]:
 
 def test_standard_error_is_that_of_the_mean() -> None:
     assert estimate(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx((2.5, math.sqrt(5 / 3) / 2))
+
+
+def test_models_are_described_by_their_layers() -> None:
+    dense = sg.VAE(6, (5, 4), 2, decoder_hidden=(3,), backend="numpy")
+    assert family_of(dense).describe(dense) == "VAE: encoder 6-5-4-2, decoder 2-3-6, bernoulli likelihood"
+    convolutional = sg.ConvVAE((8, 8), channels=(3, 4), n_dense=5, backend="numpy")
+    assert family_of(convolutional).describe(convolutional) == (
+        "ConvVAE: encoder 8×8×1-conv 3-conv 4-5-2, decoder 2-2×2×4-transposed 4-transposed 3-8×8×1, "
+        "bernoulli likelihood"
+    )
 
 
 def test_terms_are_those_of_the_library(trained: Path, run: Run) -> None:

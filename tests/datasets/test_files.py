@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,21 @@ def test_a_decompressed_file_is_found_under_its_name_without_gz(data: Path) -> N
     assert find(COLLECTION) == {A: path, B: None}
 
 
+@pytest.mark.parametrize("published", ["a", "a.xz"])
+@pytest.mark.parametrize("stored", ["a", "a.gz"])
+def test_a_file_is_found_decompressed_or_compressed_by_gzip_however_it_was_published(
+    data: Path, published: str, stored: str
+) -> None:
+    file = PublishedFile(published, sha256="", crc32=None)
+    path = put(data / "two_files" / stored, b"")
+    assert find(replace(COLLECTION, files=(file,))) == {file: path}
+
+
+def test_files_of_a_part_lie_in_the_folder_of_the_whole(data: Path) -> None:
+    path = put(data / "the_whole" / "a.gz", PUBLISHED["a.gz"])
+    assert find(replace(COLLECTION, part_of="the-whole")) == {A: path, B: None}
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_an_unset_or_empty_variable_names_no_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path, value: str | None
@@ -78,17 +96,23 @@ def test_a_folder_under_a_files_name_is_not_the_file(data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "a.gz"])
-@pytest.mark.parametrize("stored", [CONTENTS["a.gz"], PUBLISHED["a.gz"]], ids=["decompressed", "compressed"])
+@pytest.mark.parametrize(
+    "stored", [CONTENTS["a.gz"], PUBLISHED["a.gz"], lzma.compress(CONTENTS["a.gz"])], ids=["decompressed", "gzip", "xz"]
+)
 def test_contents_are_decompressed_whatever_the_file_is_called(tmp_path: Path, name: str, stored: bytes) -> None:
     assert read_contents(put(tmp_path / name, stored)) == CONTENTS["a.gz"]
 
 
-def test_a_file_cut_at_any_point_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:
-    for length in range(len(PUBLISHED["a.gz"])):
-        path = put(tmp_path / "a.gz", PUBLISHED["a.gz"][:length])
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
+def test_a_file_cut_at_any_point_is_refused_by_name_and_left_alone(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    whole = compress(CONTENTS["a.gz"])
+    for length in range(len(whole)):
+        path = put(tmp_path / "a.gz", whole[:length])
         with pytest.raises(FileFormatError, match=r"a\.gz: .* Replace it"):
             check_published(read_contents(path), A, path)
-        assert path.read_bytes() == PUBLISHED["a.gz"][:length]
+        assert path.read_bytes() == whole[:length]
 
 
 @given(st.integers(0, len(PUBLISHED["a.gz"]) - 1), st.integers(1, 255))

@@ -36,7 +36,16 @@ def test_what_is_loaded_is_what_the_table_says(entry: Entry) -> None:
 
 
 def test_every_entry_says_what_it_is_who_made_it_and_under_which_licence() -> None:
-    assert list(ENTRIES) == ["digits", "mnist", "fashion-mnist", "bars-and-stripes", "ising"]
+    assert list(ENTRIES) == [
+        "digits",
+        "mnist",
+        "fashion-mnist",
+        "binarized-mnist",
+        "cifar10",
+        "cifar10-subset",
+        "bars-and-stripes",
+        "ising",
+    ]
     for entry in ENTRIES.values():
         assert all((entry.description, entry.licence, entry.citation, entry.where))
 
@@ -65,6 +74,7 @@ def test_what_needs_no_file_is_always_present(monkeypatch: pytest.MonkeyPatch) -
         ("fashion_mnist", "fashion-mnist"),
         ("digit", "digits"),
         ("bars_and_stripes", "bars-and-stripes"),
+        ("CIFAR-10", "cifar10"),
     ],
 )
 def test_an_unknown_name_is_answered_by_all_names_and_the_closest(name: str, suggestion: str) -> None:
@@ -77,7 +87,7 @@ def test_an_unknown_name_is_answered_by_all_names_and_the_closest(name: str, sug
 
 @pytest.mark.parametrize("name", ["imagenet", "", None, 3, ["mnist", "x"]])
 def test_a_name_that_is_like_no_other_gets_no_suggestion(name: Any) -> None:
-    with pytest.raises(InputError, match=r"expected one of [a-z, -]+\.$"):
+    with pytest.raises(InputError, match=r"expected one of [a-z0-9, -]+\.$"):
         datasets.load(name)
 
 
@@ -88,7 +98,7 @@ def test_an_option_that_the_data_set_does_not_take_is_refused() -> None:
         datasets.load("bars-and-stripes", height=3)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "binarized-mnist", "cifar10"])
 def test_a_data_set_that_is_nowhere_is_an_error_that_names_all_places(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path, name: str
 ) -> None:
@@ -103,6 +113,18 @@ def test_a_data_set_that_is_nowhere_is_an_error_that_names_all_places(
     assert collection is not None
     for place in (tmp_path / "data", cache / collection.folder, *collection.addresses):
         assert str(place) in str(caught.value)
+
+
+def test_a_data_set_that_nobody_serves_is_not_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path
+) -> None:
+    monkeypatch.setenv("SCRATCHGEN_DATA", str(tmp_path / "data"))
+    assert ENTRIES["cifar10-subset"].where == "nobody serves it"
+    with pytest.raises(InputError, match="no address, for nobody serves these files") as caught:
+        datasets.load("cifar10-subset")
+    for place in ("$SCRATCHGEN_DATA/cifar10 ", str(cache / "cifar10"), "data_batch_1_first4000.bin.xz"):
+        assert place in str(caught.value)
+    assert "network" not in str(caught.value)
 
 
 def test_listing_the_data_sets_imports_nothing_heavy() -> None:

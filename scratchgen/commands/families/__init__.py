@@ -9,7 +9,12 @@ from scratchgen.commands.families import boltzmann, energy, vae
 from scratchgen.commands.families.family import Family
 from scratchgen.models.model import Model
 
-FAMILIES = {"VAE": vae.FAMILY, "RBM": boltzmann.FAMILY, "EnergyModel": energy.FAMILY}  # by the name of the class
+FAMILIES = {  # by the name of the class
+    "VAE": vae.FAMILY,
+    "ConvVAE": vae.FAMILY,
+    "RBM": boltzmann.FAMILY,
+    "EnergyModel": energy.FAMILY,
+}
 
 
 def family_of(model: Model) -> Family:

@@ -26,10 +26,9 @@ N_SAMPLES = 100
 
 
 def _describe(vae: VAE) -> str:
-    """Return the widths of encoder and decoder, and the likelihood, in words."""
-    encoder = "-".join(map(str, (vae.n_visible, *vae.hidden, vae.n_latent)))
-    decoder = "-".join(map(str, (vae.n_latent, *vae.decoder_hidden, vae.n_visible)))
-    return f"VAE: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
+    """Return the layers of encoder and decoder, and the likelihood, in words."""
+    encoder, decoder = f"{vae.encoder_network}-{vae.n_latent}", vae.decoder_network
+    return f"{type(vae).__name__}: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
 
 
 # ------------------------------------------------------------------------------------------- what held-out images cost
