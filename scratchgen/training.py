@@ -228,7 +228,10 @@ def _diverged(what: str, last_saved: str | None) -> TrainingError:
 
 @contextlib.contextmanager
 def _progress_bar(wanted: bool, total: int) -> Iterator[Any]:
-    from tqdm.auto import tqdm
+    if wanted:
+        from tqdm.auto import tqdm
+    else:
+        from tqdm import tqdm  # the other warns in a notebook without widgets
 
     with tqdm(total=total, disable=not wanted, unit="step", leave=True) as bar:
         yield bar

@@ -53,10 +53,10 @@ def train_ebm(
     from scratchgen.schedules import LinearDecay
     from scratchgen.validation import check_choice
 
-    if check_choice("--loss", loss, ("contrastive", "score-matching")) == "contrastive":
-        description = Contrastive(regularisation, buffer, reinitialised, data_noise)
-    else:
-        description = ScoreMatching(data_noise)
+    contrastive = check_choice("--loss", loss, ("contrastive", "score-matching")) == "contrastive"
+    description = (
+        Contrastive(regularisation, buffer, reinitialised, data_noise) if contrastive else ScoreMatching(data_noise)
+    )
     settings = {
         "hidden": widths,
         "activation": activation,

@@ -36,7 +36,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
 def test_all_commands_are_there() -> None:
-    names = {"demo", "train", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
+    names = {"demo", "train", "train ebm", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
     assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
 
 

@@ -52,7 +52,9 @@ class Contrastive:
     buffer_size : int
         Chains that are kept.
     reinitialised : float
-        The probability, in [0, 1], with which a chain that is to be moved begins anew from noise.
+        The probability, in [0, 1], with which a chain that is to be moved begins anew from noise. The new chains must
+        have time to reach the data: where modes are far apart, those that are still on their way hold masses in the
+        buffer that the model does not have, and 0 is better.
     data_noise : float
         Standard deviation of noise that is added to data, afresh for each batch: data on a grid of grey levels, or in a
         plane of few dimensions, have no density that a smooth energy can reach.
