@@ -25,7 +25,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scratchgen.cli import train_rbm, train_vae  # noqa: F401  # they add their commands to the group
+from scratchgen.cli import train_autoencoders, train_rbm, train_vae  # noqa: F401  # they add their commands
 from scratchgen.cli.expansion import expanded
 from scratchgen.cli.groups import app
 from scratchgen.commands.options import BackendName, DataName, Evaluation, Quiet, Sampling, Seed, Weights
@@ -75,8 +75,8 @@ def evaluate(
     """Print what test images cost, in nats.
 
     Of a VAE reconstruction, KL, ELBO, and log p(x) by importance sampling; of an RBM free energy,
-    pseudo-log-likelihood, and log p(x) with an exact log Z or one by annealed importance sampling (AIS). Means over the
-    images with standard errors.
+    pseudo-log-likelihood, and log p(x) with an exact log Z or one by annealed importance sampling (AIS); of an
+    autoencoder reconstruction, and squared error beside that of PCA. Means over the images with standard errors.
     """
     from scratchgen.commands.evaluate import evaluate_weights
 

@@ -18,7 +18,7 @@ Functions that draw a single axis take ``ax=``, so that several pictures can sha
 
 from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_histograms
 from scratchgen.plots.curves import free_energy_gap, training_curves
-from scratchgen.plots.images import image_grid, image_grids, reconstructions
+from scratchgen.plots.images import image_grid, image_grids, image_rows, reconstructions
 from scratchgen.plots.latent import latent_clusters, latent_plane
 from scratchgen.plots.trajectories import chain_paths
 from scratchgen.plots.vector_field import reconstruction_field
@@ -31,6 +31,7 @@ __all__ = [
     "free_energy_histograms",
     "image_grid",
     "image_grids",
+    "image_rows",
     "latent_clusters",
     "latent_plane",
     "reconstruction_field",

@@ -5,11 +5,18 @@ A new model is an entry here, and a module of `scratchgen.cli` with its options.
 
 from __future__ import annotations
 
-from scratchgen.commands.families import boltzmann, vae
+from scratchgen.commands.families import autoencoders, boltzmann, vae
 from scratchgen.commands.families.family import Family
 from scratchgen.models.model import Model
 
-FAMILIES = {"VAE": vae.FAMILY, "RBM": boltzmann.FAMILY}  # by the name of the class
+FAMILIES = {  # by the name of the class
+    "VAE": vae.FAMILY,
+    "RBM": boltzmann.FAMILY,
+    "Autoencoder": autoencoders.FAMILY,
+    "DenoisingAutoencoder": autoencoders.DENOISING,
+    "SparseAutoencoder": autoencoders.FAMILY,
+    "ContractiveAutoencoder": autoencoders.FAMILY,
+}
 
 
 def family_of(model: Model) -> Family:
