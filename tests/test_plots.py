@@ -46,6 +46,7 @@ RBM_HISTORY = History({"epoch": [1, 2], "free_energy_gap": [0.1, 0.2], "pseudo_l
 ON_ONE_AXIS = {
     "image_grid": lambda **ax: plots.image_grid(IMAGES, (4, 5), **ax),
     "reconstructions": lambda **ax: plots.reconstructions(IMAGES, IMAGES[::-1], (4, 5), n_columns=6, **ax),
+    "image_rows": lambda **ax: plots.image_rows({"a": IMAGES, "b": IMAGES, "c": IMAGES[::-1]}, (4, 5), **ax),
     "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
     "linear_latent_plane": lambda **ax: plots.linear_latent_plane(decode, (1, 2), n_per_axis=4, **ax),
     "latent_traversals": lambda **ax: plots.latent_traversals(decode, MEAN[0], (1, 2), **ax),
@@ -236,6 +237,12 @@ BAD_INPUT = {
         lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[1:]}, (4, 5)),
         "12 of data, 11 of samples",
     ),
+    "unequal rows": (
+        lambda: plots.image_rows({"noise": IMAGES, "data": IMAGES[1:]}, (4, 5)),
+        "12 of noise, 11 of data",
+    ),
+    "no rows": (lambda: plots.image_rows({}, (4, 5)), "got no row"),
+    "columns of rows": (lambda: plots.image_rows({"a": IMAGES}, (4, 5), n_columns=0), "n_columns.*got 0"),
     "no grids": (lambda: plots.image_grids({}, (4, 5)), "got no grid"),
     "couplings of other pixels": (lambda: plots.filters(IMAGES, (4, 5)), r"\(n, 20\).*\(20, 12\)"),
     "vector of couplings": (lambda: plots.filters(MEAN[0], (1, 2)), r"\(n_visible, n_hidden\).*\(2,\)"),

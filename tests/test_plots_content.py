@@ -93,6 +93,22 @@ def test_each_reconstruction_stands_under_its_original_in_the_row_that_says_so(n
             np.testing.assert_array_equal(canvas[top : top + 4, column * right :][:, :5], image)
 
 
+@pytest.mark.parametrize("n", [3, 4])
+@pytest.mark.parametrize("names", [("one",), ("one", "two", "three")])
+def test_versions_of_an_image_stand_below_each_other_in_the_rows_that_say_so(names, n):
+    versions = dict(zip(names, np.random.default_rng(0).random((len(names), n, 4, 5)), strict=True))
+    figure = plots.image_rows(versions, (4, 5), n_columns=3)
+    canvas, ticks = pixels(figure), figure.axes[0].get_yticks()
+    n_groups = math.ceil(n / 3)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [*names] * n_groups
+    assert list(ticks) == sorted(ticks)
+    right = (canvas.shape[1] - 5) // 2
+    for row, (centre, name) in enumerate(zip(ticks, [*names] * n_groups, strict=True)):
+        top = round(centre - 1.5)  # rows 0 to 3 of an image are centred on 1.5
+        for column, image in enumerate(versions[name][row // len(names) * 3 :][:3]):
+            np.testing.assert_array_equal(canvas[top : top + 4, column * right :][:, :5], image)
+
+
 @pytest.mark.parametrize("m", [1, 4, 5])
 def test_the_latent_plane_has_equal_shares_of_the_prior_with_z1_to_the_right_and_z2_up(m):
     calls = []

@@ -25,7 +25,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scratchgen.cli import train_ebm, train_rbm, train_vae  # noqa: F401  # they add their commands to the group
+from scratchgen.cli import train_autoencoders, train_ebm, train_rbm, train_vae  # noqa: F401  # they add their commands
 from scratchgen.cli.expansion import expanded
 from scratchgen.cli.groups import app
 from scratchgen.commands.options import BackendName, DataName, Evaluation, Quiet, Sampling, Seed, Weights
@@ -76,7 +76,8 @@ def evaluate(
 
     Of a VAE reconstruction, KL, ELBO, and log p(x) by importance sampling; of an RBM free energy,
     pseudo-log-likelihood, and log p(x) with an exact log Z or one by annealed importance sampling (AIS); of an
-    energy-based model energies. Means over the images with standard errors.
+    energy-based model energies; of an autoencoder reconstruction, and squared error beside that of PCA. Means over the
+    images with standard errors.
     """
     from scratchgen.commands.evaluate import evaluate_weights
 

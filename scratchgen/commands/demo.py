@@ -121,7 +121,7 @@ def _rbm_section(out: Path, seed: int, epochs: int, backend: Backend, progress: 
     optimizer = SGD(LinearDecay(n_steps, start=RBM_LEARNING_RATE), momentum=0.9)
     _train(rbm, data, optimizer, out / "rbm.safetensors", epochs, progress, monitor_every=MONITOR_EVERY)
     rbm.history.to_csv(out / "rbm-history.csv")
-    print_costs(rbm, data.x_test, "Held-out digits", EVALUATION, progress=False)
+    print_costs(rbm, data, "Held-out digits", EVALUATION, progress=False)
     files = {"rbm.safetensors": "the RBM", "rbm-history.csv": "its free energies, epoch by epoch"}
     return files | save_pictures(rbm, data, out, prefix="rbm-")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
-
 from scratchgen import datasets
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
@@ -33,17 +31,20 @@ def evaluate_weights(
     model = load(weights, announce_backend(backend_name))
     data = datasets.load(data_name)
     _check_fit(model.n_visible, data, weights)
-    x = data.x_test[:limit]
-    of_all = "" if len(x) == len(data.x_test) else f" (the first of {len(data.x_test):,})"
+    n, n_all = len(data.x_test[:limit]), len(data.x_test)
+    of_all = "" if n == n_all else f" (the first of {n_all:,})"
     print(f"{weights}: {family_of(model).describe(model)}, after epoch {model.epoch}")
-    print_costs(model, x, f"{data.name}: {len(x):,} test images{of_all}", evaluation, progress)
+    print_costs(model, data, f"{data.name}: {n:,} test images{of_all}", evaluation, progress, limit)
 
 
-def print_costs(model: Model, x: np.ndarray, heading: str, evaluation: Evaluation, progress: bool) -> None:
-    """Print, under `heading`, what the images `x` cost, and how to read that."""
-    held_out = family_of(model).held_out(model, x, evaluation, progress)
+def print_costs(
+    model: Model, data: Dataset, heading: str, evaluation: Evaluation, progress: bool, limit: int | None = None
+) -> None:
+    """Print, under `heading`, what the first `limit` test images cost, by default all, and how to read that."""
+    x, family = data.x_test[:limit], family_of(model)
+    held_out = family.held_out(model, x, evaluation, progress)
     print(f"{heading}; nats per image, mean ± standard error over the images")
-    print_terms({"": held_out.terms})
+    print_terms({"": {**held_out.terms, **family.beside(model, data.x_train, x)}})
     for remark in held_out.remarks:
         print(remark)
 

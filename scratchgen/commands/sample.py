@@ -38,7 +38,8 @@ def draw_samples(
     FileFormatError
         `weights` is not a whole weights file.
     InputError
-        A name ends otherwise, cannot be written, or the shape of the images is unknown or does not fit.
+        The model has no distribution to sample from; a name ends otherwise, cannot be written, or the shape of the
+        images is unknown or does not fit.
     """
     for out in outs:
         if out.suffix not in FORMATS:
@@ -46,7 +47,13 @@ def draw_samples(
         prepare_folder(out.parent)
     backend = announce_backend(backend_name)
     model = load(weights, backend)
-    drawn = family_of(model).sample(model, n, sampling, None if seed is None else Stream(seed, backend))
+    family = family_of(model)
+    if family.sample is None:
+        raise InputError(
+            f"{weights} holds an autoencoder, {type(model).__name__}, which has no distribution to sample from: "
+            "train a VAE or an RBM"
+        )
+    drawn = family.sample(model, n, sampling, None if seed is None else Stream(seed, backend))
     x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":

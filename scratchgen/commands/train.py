@@ -80,11 +80,12 @@ def train_model(
             **fit_options,
         )
         model.history.to_csv(run.out / "history.csv")
-        print_costs(model, data.x_test, f"\n{len(data.x_test):,} test images", evaluation, progress=not run.quiet)
+        print_costs(model, data, f"\n{len(data.x_test):,} test images", evaluation, progress=not run.quiet)
         files = {weights.name: "the model and the whole state of its training"}
         files |= {"history.csv": "the terms of the loss, epoch by epoch"} | save_pictures(model, data, run.out)
     print_contents(run.out, files)
-    print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
+    if family_of(model).sample is not None:  # it has a p(x)
+        print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
 
 
 def _saved(weights: Path, asked: Model, epochs: int, backend: Backend) -> Model:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from scratchgen.errors import InputError
+
+if TYPE_CHECKING:
+    from scratchgen.corruptions import Corruption
 
 
 def parse_widths(option: str, text: str) -> tuple[int, ...]:
@@ -21,6 +26,24 @@ def parse_sigma(text: str) -> float | str:
         return text if text == "learned" else float(text)
     except ValueError:
         raise InputError(f"--sigma takes a number or 'learned', got {text!r}") from None
+
+
+def parse_corruption(name: str, level: float | None) -> Corruption:
+    """Return the corruption of this name, at its default level where `level` is None."""
+    from scratchgen import corruptions
+    from scratchgen.validation import check_choice
+
+    kinds: dict[str, Callable[..., Corruption]] = {
+        "masking": corruptions.Masking,
+        "independent-masking": corruptions.IndependentMasking,
+        "gaussian": corruptions.GaussianNoise,
+        "salt-and-pepper": corruptions.SaltAndPepper,
+    }
+    kind = kinds[check_choice("--corruption", name, tuple(kinds))]
+    try:
+        return kind() if level is None else kind(level)
+    except InputError as error:
+        raise InputError(f"--level of {name}: {error}") from None
 
 
 def parse_image_shape(text: str) -> tuple[int, int]:

@@ -33,7 +33,7 @@ from scratchgen.plots.codes import code_histograms, correlation_matrix, kl_bars
 from scratchgen.plots.curves import free_energy_gap, training_curves
 from scratchgen.plots.energies import energy_landscapes
 from scratchgen.plots.estimators import estimator_errors, gradient_spread
-from scratchgen.plots.images import image_grid, image_grids, reconstructions
+from scratchgen.plots.images import image_grid, image_grids, image_rows, reconstructions
 from scratchgen.plots.latent import latent_plane, linear_latent_plane
 from scratchgen.plots.manifolds import reconstruction_function, reconstruction_manifold
 from scratchgen.plots.paths import interpolations, latent_traversals
@@ -57,6 +57,7 @@ __all__ = [
     "gradient_spread",
     "image_grid",
     "image_grids",
+    "image_rows",
     "interpolations",
     "kl_bars",
     "latent_clusters",

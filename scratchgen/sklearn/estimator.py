@@ -1,4 +1,4 @@
-"""What the estimators share: data in [0, 1] as scikit-learn checks it, a seed, and a trained model that pickles."""
+"""What the estimators share: data as scikit-learn checks them, a seed, and a trained model that pickles."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ class ModelTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """A transformer whose fitted state is a model of this package, in `model_`."""
 
     model_: Any
+    _unit_range = True  # whether data outside [0, 1] are clipped
     _warned_of_range: bool
 
     def _training_data(self, X: Any, first: bool) -> np.ndarray:
         """Return `X` to be trained on; its columns are those of the estimator from now on where it is the `first`."""
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first)
+        X = _dense(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first))
         warned = False if first else self._warned_of_range
-        X, self._warned_of_range = _in_unit_range(X, warned)
+        X, self._warned_of_range = _in_unit_range(X, warned) if self._unit_range else (X, warned)
         return X
 
     def _data(self, X: Any) -> np.ndarray:
         """Return `X` to be looked at by the fitted estimator, which stays as it is."""
         check_is_fitted(self, "model_")
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
-        return _in_unit_range(X, self._warned_of_range)[0]
+        X = _dense(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False))
+        return _in_unit_range(X, self._warned_of_range)[0] if self._unit_range else X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -69,10 +70,12 @@ def seed_of(random_state: Any) -> int:
     return int(random_state) if is_integer(random_state) else int(generator.randint(2**32, dtype=np.uint64))
 
 
-def _in_unit_range(X: Any, warned: bool) -> tuple[np.ndarray, bool]:
-    """Return `X`, dense and clipped to [0, 1], and whether the clipping was warned of, now or before."""
-    if not isinstance(X, np.ndarray):
-        X = X.toarray()
+def _dense(X: Any) -> np.ndarray:
+    return X if isinstance(X, np.ndarray) else X.toarray()
+
+
+def _in_unit_range(X: np.ndarray, warned: bool) -> tuple[np.ndarray, bool]:
+    """Return `X` clipped to [0, 1], and whether the clipping was warned of, now or before."""
     low, high = X.min(), X.max()
     if low >= 0 and high <= 1:
         return X, warned

@@ -37,6 +37,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 def test_all_commands_are_there() -> None:
     names = {"demo", "train", "train ebm", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
+    names |= {"train autoencoder", "train denoising", "train sparse", "train contractive"}
     assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
 
 

@@ -92,3 +92,9 @@ def test_a_file_that_is_no_weights_file_is_named_and_left_alone(
     before = file.read_bytes()
     assert "damaged.safetensors" in run(command, file, "--backend", "numpy").error
     assert file.read_bytes() == before
+
+
+def test_a_model_that_the_commands_do_not_know_is_refused_by_its_name(run: Run, tmp_path: Path) -> None:
+    weights = tmp_path / "linear.safetensors"
+    sg.LinearGaussianModel(64, 2).save(weights)
+    assert "not LinearGaussianModel: load such a file in Python" in run("evaluate", str(weights)).error

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgen.sklearn.rows import row_products, without_rounding_of_sums
+from scratchgen.backend import get_backend
+from scratchgen.nn.mlp import mlp_forward, mlp_initialise_, mlp_layout
+from scratchgen.nn.parameters import allocate
+from scratchgen.random import Stream
+from scratchgen.sklearn.rows import mlp_by_example, row_products, without_rounding_of_sums
 
 SIZES = st.sampled_from([(1, 1), (3, 2), (7, 5), (64, 100), (65, 33), (301, 1), (2, 300), (300, 257)])
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -30,6 +34,33 @@ def test_a_row_of_the_product_is_the_same_in_every_batch(
     np.testing.assert_array_equal(row_products(v[part], W), whole[part])
     np.testing.assert_array_equal(row_products(v[part].copy(), W), whole[part])
     np.testing.assert_array_equal(row_products(v[::-1], W), whole[::-1])
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 7, 33, 100]), min_size=2, max_size=4),
+    st.sampled_from(["numpy", "cpu"]),
+    DTYPES,
+    SEEDS,
+    st.integers(1, 5),
+    st.integers(0, N_ROWS - 1),
+    st.integers(1, N_ROWS),
+)
+def test_what_a_network_makes_of_an_example_is_the_same_in_every_batch(
+    widths: list[int], backend_name: str, dtype: type, seed: int, k: int, start: int, length: int
+) -> None:
+    backend = get_backend(backend_name)
+    _, layers = allocate(mlp_layout(widths), np, "float64")
+    mlp_initialise_(layers, Stream(seed, backend))
+    activations = ("tanh", "softplus", "linear")[: len(layers)]
+    x = np.random.default_rng(seed).standard_normal((N_ROWS, k, widths[0])).astype(dtype)
+    before, whole = x.copy(), mlp_by_example(layers, x, activations, backend)
+    assert (whole.dtype, whole.shape) == (dtype, (N_ROWS, k, widths[-1]))
+    expected = mlp_forward(layers, x.reshape(-1, widths[0]).astype(np.float64), activations)[0]
+    atol = 1e-4 if dtype is np.float32 else 1e-12
+    np.testing.assert_allclose(whole.reshape(expected.shape), expected, rtol=0, atol=atol)
+    for part in (slice(start, start + length), slice(None, None, -1)):
+        np.testing.assert_array_equal(mlp_by_example(layers, x[part], activations, backend), whole[part])
+    np.testing.assert_array_equal(x, before)
 
 
 @given(SIZES, DTYPES, SEEDS, st.integers(-1000, 900))

@@ -5,8 +5,9 @@ A new model is an entry here, and a module of `scratchgen.cli` with its options.
 
 from __future__ import annotations
 
-from scratchgen.commands.families import boltzmann, energy, vae
+from scratchgen.commands.families import autoencoders, boltzmann, energy, vae
 from scratchgen.commands.families.family import Family
+from scratchgen.errors import InputError
 from scratchgen.models.model import Model
 
 FAMILIES = {  # by the name of the class
@@ -14,9 +15,22 @@ FAMILIES = {  # by the name of the class
     "ConvVAE": vae.FAMILY,
     "RBM": boltzmann.FAMILY,
     "EnergyModel": energy.FAMILY,
+    "Autoencoder": autoencoders.FAMILY,
+    "DenoisingAutoencoder": autoencoders.DENOISING,
+    "SparseAutoencoder": autoencoders.FAMILY,
+    "ContractiveAutoencoder": autoencoders.FAMILY,
 }
 
 
 def family_of(model: Model) -> Family:
-    """Return what the commands need to know about a model like this one."""
-    return FAMILIES[type(model).__name__]
+    """Return what the commands need to know about a model like this one.
+
+    Raises
+    ------
+    InputError
+        They know nothing of its kind.
+    """
+    name = type(model).__name__
+    if name not in FAMILIES:
+        raise InputError(f"the commands know {', '.join(FAMILIES)}, not {name}: load such a file in Python, by sg.load")
+    return FAMILIES[name]

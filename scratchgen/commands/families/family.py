@@ -52,14 +52,19 @@ class Family:
         Takes a model; returns, by name, what a resumed run must have in common with the one that it continues.
     held_out : callable
         Takes a model, images (n, n_visible), an `Evaluation`, and whether to show progress.
-    sample : callable
-        Takes a model, the number of images, a `Sampling`, and a stream, or None for the model's own.
+    sample : callable or None
+        Takes a model, the number of images, a `Sampling`, and a stream, or None for the model's own. None where the
+        models have no p(x), hence nothing to sample.
     pictures : mapping
         What is drawn of a trained model, by the name of the file.
+    beside : callable
+        Takes a model, training images and held-out ones; returns, by name, what a simpler method that is fitted to the
+        former makes of the latter.
     """
 
     describe: Callable[[Any], str]
     options: Callable[[Any], Mapping[str, Any]]
     held_out: Callable[[Any, np.ndarray, Evaluation, bool], HeldOut]
-    sample: Callable[[Any, int, Sampling, Stream | None], Images]
+    sample: Callable[[Any, int, Sampling, Stream | None], Images] | None
     pictures: Mapping[str, Picture]
+    beside: Callable[[Any, np.ndarray, np.ndarray], Mapping[str, Estimate]] = lambda model, x_train, x: {}

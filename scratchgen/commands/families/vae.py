@@ -8,6 +8,7 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
+from scratchgen.commands.families.examples import N_COLUMNS, examples
 from scratchgen.commands.families.family import Family, HeldOut, Images, Picture
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import Estimate, estimate
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from scratchgen.models.vae import VAE
 
 _BLOCK = 100  # examples between two updates of the progress bar
-N_ROWS, N_COLUMNS = 3, 10  # of pairs of an image and its reconstruction
 N_SAMPLES = 100
 
 
@@ -66,16 +66,8 @@ def _sample(vae: VAE, n: int, sampling: Sampling, stream: Stream | None) -> Imag
     return Images(x, "the means of p(x|z)" if sampling.mean else "drawn from p(x|z)")
 
 
-def _examples(data: Dataset) -> np.ndarray:
-    """Return test images: the first few of each class, a row of all classes at a time; without labels the first."""
-    if data.y_test is None:
-        return data.x_test[: N_ROWS * N_COLUMNS]
-    by_class = [np.flatnonzero(data.y_test == label)[:N_ROWS] for label in range(len(data.classes))]
-    return data.x_test[[indices[row] for row in range(N_ROWS) for indices in by_class if row < len(indices)]]
-
-
 def _reconstructions(vae: VAE, data: Dataset) -> Figure:
-    x = _examples(data)
+    x = examples(data)
     return plots.reconstructions(x, vae.reconstruct(x), data.image_shape, n_columns=N_COLUMNS)
 
 

@@ -306,6 +306,14 @@ class Autoencoder(Model):
         """Return the decoded code of each example, (n, n_visible)."""
         return self.decode(self.encode(x))
 
+    def reconstruction_cost(self, x: Any) -> Array:
+        """Return -log p(x|code) of each example, in nats, (n,): the mean of it is the reconstruction term.
+
+        Nothing is corrupted.
+        """
+        x = self.check_data(x)
+        return self._p_x_given_code.nll(self._decode(self.encode(x))[0], x)
+
     def reconstruction_error(self, x: Any) -> Array:
         """Return the squared distance of each example to its reconstruction, (n,): a sum over the features."""
         x = self.check_data(x)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 
@@ -42,8 +44,6 @@ def compare_with_pca(model: Autoencoder, x: Any, test: Any = None) -> PCACompari
     .. [1] P. Baldi, K. Hornik: "Neural networks and principal component analysis: learning from examples without local
        minima", Neural Networks 2, 1989.
     """
-    from sklearn.decomposition import PCA
-
     x = model.check_data(x)
     test = x if test is None else model.check_data(test, "test")
     if model.n_code >= min(model.n_visible, x.shape[0]):
@@ -51,7 +51,13 @@ def compare_with_pca(model: Autoencoder, x: Any, test: Any = None) -> PCACompari
             f"PCA reproduces {x.shape[0]} examples of {model.n_visible} features by {model.n_code} components without "
             "error: compare a model whose n_code is below both"
         )
-    on_host = to_numpy(test)
-    pca = PCA(model.n_code, svd_solver="full").fit(to_numpy(x))
-    of_pca = (on_host - pca.inverse_transform(pca.transform(on_host))) ** 2
-    return PCAComparison(float(model.reconstruction_error(test).mean()), float(of_pca.sum(axis=1).mean()))
+    of_pca = pca_reconstruction_error(to_numpy(x), model.n_code, to_numpy(test))
+    return PCAComparison(float(model.reconstruction_error(test).mean()), float(of_pca.mean()))
+
+
+def pca_reconstruction_error(x: np.ndarray, n_components: int, test: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each example of `test` to what PCA makes of it, fitted to `x`, (m,)."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(n_components, svd_solver="full").fit(x)
+    return ((test - pca.inverse_transform(pca.transform(test))) ** 2).sum(axis=1)

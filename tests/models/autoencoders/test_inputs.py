@@ -73,6 +73,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
     for call in (
         model.encode,
         model.reconstruct,
+        model.reconstruction_cost,
         model.reconstruction_error,
         model.compare_with_pca,
         lambda x: model.loss_and_grad(x, np.empty((3, 0))),

@@ -31,6 +31,7 @@ def test_bernoulli_reconstruction_is_the_cross_entropy(backend):
     p = model.reconstruct(X)
     cross_entropy = -(X * np.log(p) + (1 - X) * np.log(1 - p)).sum(axis=1)
     assert terms_of(model).reconstruction == pytest.approx(cross_entropy.mean(), rel=1e-12)
+    np.testing.assert_allclose(model.reconstruction_cost(X), cross_entropy, rtol=1e-12)
 
 
 @pytest.mark.parametrize("output_mean", ["linear", "tanh", "sigmoid"])
@@ -38,8 +39,9 @@ def test_gaussian_reconstruction_is_half_the_squared_error_and_a_constant(output
     model = sg.Autoencoder(**SMALL, likelihood="gaussian", output_mean=output_mean, backend=backend)
     squared = ((X - model.reconstruct(X)) ** 2).sum(axis=1)
     np.testing.assert_allclose(model.reconstruction_error(X), squared, rtol=1e-13)
-    expected = 0.5 * squared.mean() + 6 * 0.5 * math.log(2 * math.pi)
-    assert terms_of(model).reconstruction == pytest.approx(expected, rel=1e-12)
+    expected = 0.5 * squared + 6 * 0.5 * math.log(2 * math.pi)
+    assert terms_of(model).reconstruction == pytest.approx(expected.mean(), rel=1e-12)
+    np.testing.assert_allclose(model.reconstruction_cost(X), expected, rtol=1e-12)
 
 
 def test_reconstruction_is_that_of_a_vae_whose_noise_is_zero(backend):
