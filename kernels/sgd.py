@@ -1,7 +1,9 @@
-"""Stochastic gradient descent with momentum on a flat parameter vector, in one pass.
+"""Stochastic gradient descent on a flat parameter vector, with momentum and without, in one pass.
 
     velocity <- momentum * velocity + gradient
     theta <- theta - learning_rate * velocity
+
+Without momentum the velocity is the gradient itself: there is no array of velocities to read and write.
 
 References
 ----------
@@ -26,6 +28,10 @@ def _sgd_reference(theta: Array, gradient: Array, velocity: Array, learning_rate
     theta -= to_type(learning_rate) * velocity
 
 
+def _descend_reference(theta: Array, gradient: Array, learning_rate: float) -> None:
+    theta -= theta.dtype.type(learning_rate) * gradient
+
+
 @scalar
 def _update(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> Any:
     velocity = mul(momentum, velocity) + g
@@ -36,6 +42,16 @@ def _update(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> Any:
 def _loop(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None:
     for i in range(theta.size):
         theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
+
+
+@cpu_kernel()
+def _descent_loop(theta: Any, g: Any, rate: Any) -> None:
+    for i in range(theta.size):
+        theta[i] -= mul(rate, g[i])
+
+
+def _descend_cpu(theta: Array, gradient: Array, learning_rate: float) -> None:
+    _descent_loop(theta, gradient, theta.dtype.type(learning_rate))
 
 
 def _sgd_cpu(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
@@ -49,9 +65,20 @@ def _kernel(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None
         theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
 
 
+@cuda_kernel
+def _descent_kernel(theta: Any, g: Any, rate: Any) -> None:
+    for i in range(cuda.grid(1), theta.size, cuda.gridsize(1)):
+        theta[i] -= mul(rate, g[i])
+
+
+def _descend_cuda(theta: Array, gradient: Array, learning_rate: float) -> None:
+    _descent_kernel.launch(theta.size, theta, gradient, theta.dtype.type(learning_rate))
+
+
 def _sgd_cuda(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
     to_type = theta.dtype.type
     _kernel.launch(theta.size, theta, gradient, velocity, to_type(learning_rate), to_type(momentum))
 
 
+descend_ = Operation(_descend_reference, _descend_cpu, _descend_cuda)
 sgd_ = Operation(_sgd_reference, _sgd_cpu, _sgd_cuda)

@@ -11,7 +11,7 @@ from typing import Any
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.kernels.adam import adam_
-from scratchgen.kernels.sgd import sgd_
+from scratchgen.kernels.sgd import descend_, sgd_
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.specification import specified
 from scratchgen.typing import Array
@@ -88,14 +88,17 @@ class SGD:
         _check_decay("momentum", self.momentum)
 
     def start(self, theta: Array, xp: Any) -> OptimizerState:
-        """Return the state before the first step."""
-        return OptimizerState(0, {"velocity": xp.zeros_like(theta)})
+        """Return the state before the first step; without momentum there is no velocity to be kept."""
+        return OptimizerState(0, {"velocity": xp.zeros_like(theta)} if self.momentum else {})
 
     def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
         """Take one step: `theta` and `state` change."""
         rate = value_at(self.learning_rate, state.n_steps)
         state.n_steps += 1
-        sgd_.on(backend)(theta, gradient, state.arrays["velocity"], rate, self.momentum)
+        if self.momentum:
+            sgd_.on(backend)(theta, gradient, state.arrays["velocity"], rate, self.momentum)
+        else:
+            descend_.on(backend)(theta, gradient, rate)
 
 
 Optimizer = Adam | SGD

@@ -38,6 +38,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1,
     progress: bool = True,
+    prepare: Callable[[], None] = lambda: None,
 ) -> History:
     """Train `model` on `x` and return its history.
 
@@ -67,6 +68,8 @@ def fit(
         whole.
     progress : bool
         Show a progress bar.
+    prepare : callable
+        Called once data and options have been found good, before training begins: what a model changes of itself.
 
     Returns
     -------
@@ -101,6 +104,7 @@ def fit(
         from scratchgen.checkpoint import check_can_save  # it knows the models, whose base imports this module
 
         check_can_save(model, checkpoint)
+    prepare()
     _announce_environment(model)
     if model.step == 0:
         model.adapt_to_data_(x)

@@ -249,8 +249,10 @@ def test_another_optimiser_starts_afresh_and_an_equal_one_goes_on() -> None:
     assert model.optimizer_state.n_steps == 3 * STEPS
     train(model, 1, optimizer=sg.Adam(2e-3))
     assert (model.optimizer_state.n_steps, model.step) == (STEPS, 4 * STEPS)
-    train(model, 1, optimizer=sg.SGD(1e-3))
+    train(model, 1, optimizer=sg.SGD(1e-3, momentum=0.5))
     assert (model.optimizer_state.n_steps, set(model.optimizer_state.arrays)) == (STEPS, {"velocity"})
+    train(model, 1, optimizer=sg.SGD(1e-3))
+    assert (model.optimizer_state.n_steps, model.optimizer_state.arrays) == (STEPS, {})
 
 
 @pytest.mark.parametrize("optimizer", [*OPTIMIZERS, None])

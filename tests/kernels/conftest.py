@@ -90,6 +90,10 @@ def _sgd(draws: Draws) -> Arguments:
     return state | {"learning_rate": 1e-2, "momentum": 0.9}
 
 
+def _descent(draws: Draws) -> Arguments:
+    return {"theta": draws.vector(), "gradient": draws.vector(), "learning_rate": 1e-2}
+
+
 def _nll(n_samples: int, **more: float) -> Callable[[Draws], Arguments]:
     return lambda draws: {
         "logits": draws.normal(n_samples * draws.rows, draws.columns, scale=4.0),
@@ -270,6 +274,7 @@ _ISING = {"ignores": ("inverse_temperature", "field")}
 
 CASES = (
     Case("adam_", "", _adam, results=("theta", "m", "v"), writes=("theta", "m", "v")),
+    Case("descend_", "", _descent, results=("theta",), writes=("theta",)),
     Case("sgd_", "", _sgd, results=("theta", "velocity"), writes=("theta", "velocity")),
     Case("bernoulli_nll", "", _nll(1), results=("nll",), sums=("nll",)),
     Case("bernoulli_nll", "samples", _nll(3), results=("nll",), sums=("nll",)),

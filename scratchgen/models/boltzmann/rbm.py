@@ -262,12 +262,12 @@ class RBM(Model):
             layer has at most 16 units `log_likelihood`. For "pt" `swap_rate` and `lowest_swap_rate`, mean and minimum
             over neighbouring temperatures of the exchanged fraction.
         """
-        x = self.check_data(x)  # before chains are given up
         self.monitor_every = check_count("monitor_every", monitor_every)
         if method is None:
-            self.use_negative_phase(with_options(self.negative_phase, method_options))
+            negative_phase = with_options(self.negative_phase, method_options)
         else:
-            self.use_negative_phase(negative_phase_of(method, method_options))
+            negative_phase = negative_phase_of(method, method_options)
+        self._check_negative_phase(negative_phase)
         return training.fit(
             self,
             x,
@@ -279,6 +279,7 @@ class RBM(Model):
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             progress=progress,
+            prepare=lambda: self.use_negative_phase(negative_phase),  # bad data shall not cost it its chains
         )
 
     def use_negative_phase(self, negative_phase: NegativePhase) -> None:
