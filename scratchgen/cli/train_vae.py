@@ -31,6 +31,13 @@ def train_vae(
     sigma: Sigma = "1",
     beta: Annotated[float, typer.Option(min=0, help="Weight of the KL divergence in the loss.")] = 1.0,
     beta_warmup: Annotated[int, typer.Option(min=0, help="Steps in which beta rises linearly from 0.")] = 0,
+    objective: Annotated[
+        str, typer.Option(help="elbo, or iwae: the tighter bound that several draws of z an image give.")
+    ] = "elbo",
+    draws: Annotated[int, typer.Option(min=1, help="Draws of z an image in the loss.")] = 1,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw the pixels of each batch afresh as 0 or 1.")
+    ] = False,
     run: Run = _RUN,
 ) -> None:
     """Train a variational autoencoder.
@@ -55,5 +62,8 @@ def train_vae(
         "output_mean": output_mean,
         "sigma": sigma_value,
         "beta": LinearWarmup(beta_warmup, stop=beta) if beta_warmup else beta,
+        "objective": objective,
+        "n_samples": draws,
+        "binarise": binarise,
     }
     train_model(run, VAE, settings, Adam(run.learning_rate), Evaluation(samples=0))

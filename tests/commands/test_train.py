@@ -62,6 +62,12 @@ def test_options_reach_the_model(run: Run) -> None:
     assert vae.step == 15  # 1,442 images in batches of 100
 
 
+def test_the_importance_weighted_bound_is_an_option(run: Run) -> None:
+    _vae(run, *"--objective iwae --draws 3 --binarise".split())
+    vae = sg.load("out/vae.safetensors")
+    assert (vae.objective, vae.n_samples, vae.binarise) == ("iwae", 3, True)
+
+
 def test_empty_widths_mean_no_hidden_layer(run: Run) -> None:
     _vae(run, "--hidden", "")
     assert sg.load("out/vae.safetensors").hidden == ()
