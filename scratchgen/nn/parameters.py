@@ -18,8 +18,12 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from scratchgen.errors import InputError
 from scratchgen.typing import Array
+
+_CACHE_LINE = 64  # bytes
 
 
 class Shape(tuple[int, ...]):
@@ -72,10 +76,23 @@ def allocate(layout: Any, xp: Any, dtype: Any) -> tuple[Array, Any]:
         So many parameters do not fit in memory.
     """
     try:
-        theta = xp.zeros(size(layout), dtype=dtype)
+        theta = _aligned_zeros(size(layout), xp, dtype)
     except (MemoryError, ValueError) as error:  # ValueError: more than an array can index
         raise InputError(f"{size(layout):,} parameters do not fit in memory: make the layers narrower") from error
     return theta, view(theta, layout)
+
+
+def _aligned_zeros(n: int, xp: Any, dtype: Any) -> Array:
+    """Return n zeros that begin at a cache line, as a device's do.
+
+    Where NumPy put them by itself, a training step of an RBM took 1.43 ms in one process and 1.85 ms in another.
+    """
+    if xp is not np:
+        return xp.zeros(n, dtype=dtype)
+    per_line = _CACHE_LINE // np.dtype(dtype).itemsize
+    storage = np.zeros(n + per_line, dtype=dtype)
+    start = (-storage.ctypes.data % _CACHE_LINE) // storage.itemsize
+    return storage[start : start + n]
 
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Shape]]:

@@ -76,3 +76,12 @@ def test_an_empty_leaf_takes_no_place():
 def test_more_parameters_than_memory_are_an_input_error(width):
     with pytest.raises(InputError, match="do not fit in memory"):
         allocate(LinearParams(Shape((784, width)), Shape((width,))), np, "float64")
+
+
+@pytest.mark.parametrize("n", [1, 3, 1000, 100_003])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_vector_begins_at_a_cache_line(n, dtype):
+    for _ in range(5):
+        theta, _ = allocate(Shape((n,)), np, dtype)
+        assert theta.ctypes.data % 64 == 0
+        assert (theta.shape, theta.dtype, theta.any()) == ((n,), dtype, False)
