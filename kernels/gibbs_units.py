@@ -46,16 +46,23 @@ def quad_words(chain: Any, quad: Any, draw: Any, k0: Any, k1: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------- reference
 
 
+def unit_words(n_chains: int, n_units: int, key: Key, draw: Any, like: Array) -> Array:
+    """Return word j % 4 of block (c0, c1) = (j // 4, i) for unit j of chain i, (n_chains, n_units).
+
+    It is an array of the library of `like`.
+    """
+    xp = namespace(like)
+    chain, quad = xp.arange(n_chains, dtype=np.uint64), xp.arange(-(-n_units // 4), dtype=np.uint64)
+    words = xp.stack(random_words((chain[:, None] << SHIFT_32) | quad, draw, *key), axis=-1)  # (n_chains, quads, 4)
+    return words.reshape(n_chains, 4 * quad.size)[:, :n_units]
+
+
 def _sample_reference(
     product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
 ) -> tuple[Array, Array]:
     """Return (states, probability); the probability is written over the product."""
-    xp = namespace(product, bias, inverse_temperature)
     n, n_units = product.shape
-    chain, quad = xp.arange(n, dtype=np.uint64), xp.arange(-(-n_units // 4), dtype=np.uint64)
-    blocks = (chain[:, None] << SHIFT_32) | quad
-    words = xp.stack(random_words(blocks, draw[0] + np.uint64(half), *key), axis=-1)  # (n, quads, 4)
-    u = uniform32(words).reshape(n, 4 * quad.size)[:, :n_units]
+    u = uniform32(unit_words(n, n_units, key, draw[0] + np.uint64(half), product))
     product[...] = sigmoid(inverse_temperature[:, None] * (product + bias))
     return (u < product).astype(product.dtype), product
 

@@ -33,8 +33,8 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels.gibbs_units import quad_words
-from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_up, unit_words
+from scratchgen.kernels.gibbs_units import quad_words, unit_words
+from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_up
 from scratchgen.kernels.philox import Key
 from scratchgen.kernels.philox_scalar import uniform32
 from scratchgen.kernels.scalar import scalar

@@ -1,4 +1,4 @@
-"""What the Ising kernels share: the probabilities of each chain in a table, and the random words of its units.
+"""What the Ising kernels share: the probabilities of each chain in a table.
 
 A spin has four neighbours, and their sum m is -4, -2, 0, 2 or 4. A probability that depends on m and on constants of
 the chain is therefore computed five times a chain, not at each update. The table is indexed by the number of neighbours
@@ -17,13 +17,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from scratchgen.backend import namespace
 from scratchgen.kernels.elementary import exp, sigmoid
 from scratchgen.kernels.elementary_constants import constants
-from scratchgen.kernels.philox import Key
-from scratchgen.kernels.philox_scalar import SHIFT_32, random_words
 from scratchgen.kernels.scalar import mul, scalar, select
 from scratchgen.typing import Array
 
@@ -54,14 +50,3 @@ def prob_flip_down(m: Any, inverse_temperature: Any, field: Any) -> Any:
 def neighbour_sums(inverse_temperature: Array) -> Array:
     """Return the possible values of m in the order of a table, (5,)."""
     return namespace(inverse_temperature).arange(-4, 5, 2, dtype=inverse_temperature.dtype)
-
-
-def unit_words(n_chains: int, n_units: int, key: Key, draw: Any, like: Array) -> Array:
-    """Return word j % 4 of block (c0, c1) = (j // 4, i) for unit j of chain i, (n_chains, n_units).
-
-    It is an array of the library of `like`.
-    """
-    xp = namespace(like)
-    chain, quad = xp.arange(n_chains, dtype=np.uint64), xp.arange(-(-n_units // 4), dtype=np.uint64)
-    words = xp.stack(random_words((chain[:, None] << SHIFT_32) | quad, draw, *key), axis=-1)  # (n_chains, quads, 4)
-    return words.reshape(n_chains, 4 * quad.size)[:, :n_units]

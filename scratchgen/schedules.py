@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from scratchgen.errors import InputError
 from scratchgen.specification import specified
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_nonnegative, is_finite_number
 
 Schedule = float | Callable[[int], float]
 
@@ -52,8 +52,8 @@ class LinearWarmup:
 
     def __post_init__(self) -> None:
         check_count("n_steps", self.n_steps)
-        _check_value("start", self.start)
-        _check_value("stop", self.stop)
+        check_nonnegative("start", self.start)
+        check_nonnegative("stop", self.stop)
 
     def __call__(self, step: int) -> float:
         """Return the value at `step`."""
@@ -71,7 +71,7 @@ class CyclicalWarmup:
 
     def __post_init__(self) -> None:
         check_count("n_steps", self.n_steps)
-        _check_value("maximum", self.maximum)
+        check_nonnegative("maximum", self.maximum)
         if not (is_finite_number(self.fraction) and 0 < self.fraction <= 1):
             raise InputError(f"fraction must be in (0, 1], got {self.fraction!r}")
 
@@ -92,8 +92,8 @@ class LinearDecay:
 
     def __post_init__(self) -> None:
         check_count("n_steps", self.n_steps)
-        _check_value("start", self.start)
-        _check_value("stop", self.stop)
+        check_nonnegative("start", self.start)
+        check_nonnegative("stop", self.stop)
         if self.stop > self.start:
             raise InputError(f"a decay from start={self.start!r} to stop={self.stop!r} rises: use LinearWarmup")
 
@@ -106,8 +106,3 @@ def _between(start: float, stop: float, t: float) -> float:
     """Return the point at the fraction t of the way; `stop` from t = 1 on."""
     t = min(1.0, t)
     return (1.0 - t) * start + t * stop
-
-
-def _check_value(name: str, value: float) -> None:
-    if not (is_finite_number(value) and value >= 0):
-        raise InputError(f"{name} must be a finite number >= 0, got {value!r}")

@@ -25,7 +25,7 @@ from scratchgen.ops.boltzmann import (
 from scratchgen.ops.linear import DenseCache, LinearParams, dense_backward_
 from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
 from scratchgen.typing import Array
-from scratchgen.validation import is_finite_number
+from scratchgen.validation import check_nonnegative, is_finite_number
 
 
 class RBMTerms(NamedTuple):
@@ -46,9 +46,8 @@ class Penalties(NamedTuple):
 
     def check(self) -> None:
         """Refuse values out of range."""
-        for name, value in (("weight_decay", self.weight_decay), ("sparsity_cost", self.sparsity_cost)):
-            if not (is_finite_number(value) and value >= 0):
-                raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+        check_nonnegative("weight_decay", self.weight_decay)
+        check_nonnegative("sparsity_cost", self.sparsity_cost)
         if not (is_finite_number(self.sparsity_target) and 0 < self.sparsity_target < 1):
             raise InputError(f"sparsity_target must be in (0, 1), got {self.sparsity_target!r}")
 
