@@ -18,6 +18,7 @@ from scratchgen.nn import parameters
 from scratchgen.optim import Adam, Optimizer, OptimizerState, check_optimizer
 from scratchgen.random import Stream
 from scratchgen.training import fit
+from scratchgen.training.sources import ArraySource, Source
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, check_dtype, check_matrix, check_numbers
 
@@ -99,6 +100,16 @@ class Model(ABC):
     def scheduled_values(self) -> dict[str, float]:
         """Return the values, at the present step, of the schedules that are part of the loss."""
         return {}
+
+    def training_source(self, x: Any, name: str) -> Source:
+        """Return the checked data `x`, called `name` in errors, as training takes them batch by batch.
+
+        Raises
+        ------
+        InputError
+            As of `check_data`.
+        """
+        return ArraySource(self.check_data(x, name))
 
     def draw_data(self, x: Array, stream: Stream) -> Array:
         """Return the batch `x` as the loss is to see it this time: itself, unless the model draws it afresh."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchgen.backend import to_numpy
 from scratchgen.environment import describe_environment
-from scratchgen.errors import InputError, ReproducibilityWarning, TrainingError
+from scratchgen.errors import InputError, ReproducibilityWarning
 from scratchgen.history import History
 from scratchgen.optim import Optimizer
 from scratchgen.schedules import value_at
-from scratchgen.typing import Array
+from scratchgen.training.sources import Source
+from scratchgen.training.terms import TermRecorder, diverged
 from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ def fit(
     ReproducibilityWarning
         The model was trained so far with another matrix library, core type or number of threads.
     """
-    x = model.check_data(x)
-    held_out = None if validation is None else model.check_data(validation, "validation")
+    source = model.training_source(x, "x")
+    held_out = None if validation is None else model.training_source(validation, "validation")
     check_count("epochs", epochs)
     check_count("checkpoint_every", checkpoint_every)
     if callable(callbacks) or not all(map(callable, callbacks)):
         raise InputError(f"callbacks must be a list of functions of the model, got {callbacks!r}")
-    batch_size = min(check_count("batch_size", batch_size), x.shape[0])
+    check_count("batch_size", batch_size)
     if optimizer is not None:
         model.use_optimizer(optimizer)
     if checkpoint is not None:
@@ -107,17 +107,17 @@ def fit(
     prepare()
     _announce_environment(model)
     if model.step == 0:
-        model.adapt_to_data_(x)
+        model.adapt_to_data_(source.examples())
     last_saved: str | None = None
 
-    with _progress_bar(progress, epochs * -(-x.shape[0] // batch_size)) as bar:
+    with _progress_bar(progress, epochs * source.n_batches(batch_size)) as bar:
         for done in range(1, epochs + 1):
             started = time.perf_counter()
-            row = _train_epoch(model, x, batch_size, last_saved, bar)
+            row = _train_epoch(model, source, batch_size, last_saved, bar)
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
             with np.errstate(over="ignore", invalid="ignore"):  # where training diverges, the next epoch says so
-                row |= model.monitor(x, held_out)
+                row |= model.monitor(source.examples(), None if held_out is None else held_out.examples())
             row["seconds"] = time.perf_counter() - started
             model.epoch += 1
             model.history.append({"epoch": model.epoch} | row)
@@ -149,85 +149,35 @@ def _is_true(value: Any) -> bool:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what comes of it is found by the check of the terms
-def _train_epoch(model: Model, x: Array, batch_size: int, last_saved: str | None, bar: Any) -> dict[str, float]:
-    """Make one pass over `x`; return the mean of each term, and the schedules at the first step."""
+def _train_epoch(model: Model, source: Source, batch_size: int, last_saved: str | None, bar: Any) -> dict[str, float]:
+    """Make one pass over the examples; return the mean of each term, and the schedules at the first step."""
     scheduled = model.scheduled_values() | {
         "learning_rate": value_at(model.optimizer.learning_rate, model.optimizer_state.n_steps)
     }
     gradient, grads = model.empty_grads()
-    recorder = _TermRecorder(model, -(-x.shape[0] // batch_size), last_saved)
-    for batch in _batches(model, x, batch_size):
+    recorder = TermRecorder(model, source.n_batches(batch_size), last_saved)
+    for batch in source.shuffled(batch_size, model.streams["shuffling"]):
         stream = model.streams["training_noise"]
         terms = model.training_terms_(model.draw_data(batch, stream), stream, grads)
-        recorder.add(terms, batch.shape[0])
+        recorder.add(terms, len(batch))
         model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
         model.step += 1
         bar.update()
     row = recorder.means() | scheduled
     if not bool(model.backend.xp.isfinite(model.theta).all()):  # by the last step: no loss has seen them yet
-        raise _diverged(f"a parameter became NaN or infinite at step {model.step - 1}", last_saved)
+        raise diverged(f"a parameter became NaN or infinite at step {model.step - 1}", last_saved)
     return row
 
 
-def _batches(model: Model, x: Array, batch_size: int) -> Iterator[Array]:
-    """Yield the examples in a fresh random order; the last batch may be short."""
-    order = model.streams["shuffling"].permutation(x.shape[0])
-    for start in range(0, x.shape[0], batch_size):
-        yield x[order[start : start + batch_size]]
-
-
 @np.errstate(over="ignore", invalid="ignore")
-def _validate(model: Model, x: Array, batch_size: int) -> dict[str, float]:
-    """Return the mean of each term over `x`, with noise from the validation stream."""
-    batches = [x[start : start + batch_size] for start in range(0, x.shape[0], batch_size)]
-    recorder = _TermRecorder(model, len(batches), None, must_be_finite=False)
-    for batch in batches:
+def _validate(model: Model, source: Source, batch_size: int) -> dict[str, float]:
+    """Return the mean of each term over the examples, with noise from the validation stream."""
+    recorder = TermRecorder(model, source.n_batches(batch_size), None, must_be_finite=False)
+    for batch in source.in_order(batch_size):
         stream = model.streams["validation"]
         batch = model.draw_data(batch, stream)
-        recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), batch.shape[0])
+        recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), len(batch))
     return recorder.means()
-
-
-class _TermRecorder:
-    """The terms of each step of an epoch, kept on the device; on a CPU each is checked as it comes."""
-
-    def __init__(self, model: Model, n_steps: int, last_saved: str | None, must_be_finite: bool = True) -> None:
-        self.model = model
-        self.first_step = model.step
-        self.last_saved = last_saved
-        self.must_be_finite = must_be_finite
-        self.values = model.backend.xp.empty((n_steps, len(model.term_names)), dtype=np.float64)
-        self.weights = np.empty(n_steps)
-        self.n_added = 0
-
-    def add(self, terms: Any, n_examples: int) -> None:
-        for column, name in enumerate(self.model.term_names):
-            self.values[self.n_added, column] = getattr(terms, name)
-        self.weights[self.n_added] = n_examples
-        self.n_added += 1
-        # Reading a value from a GPU would make the host wait in every step: there the epoch's end is soon enough.
-        if self.must_be_finite and self.model.backend.xp is np:
-            self._check(self.values[self.n_added - 1 : self.n_added], self.first_step + self.n_added - 1)
-
-    def means(self) -> dict[str, float]:
-        values = to_numpy(self.values)
-        if self.must_be_finite:
-            self._check(values, self.first_step)
-        means = self.weights @ values / self.weights.sum()
-        return {name: float(mean) for name, mean in zip(self.model.term_names, means, strict=True)}
-
-    def _check(self, values: np.ndarray, first_step: int) -> None:
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if not wrong.size:
-            return
-        terms = zip(self.model.term_names, values[wrong[0]], strict=True)
-        listed = ", ".join(f"{name} = {value:g}" for name, value in terms)
-        raise _diverged(f"the loss became NaN or infinite at step {first_step + wrong[0]}: {listed}", self.last_saved)
-
-
-def _diverged(what: str, last_saved: str | None) -> TrainingError:
-    saved = f"the last checkpoint is {last_saved}" if last_saved else "no checkpoint was written before"
-    return TrainingError(f"{what}; {saved}. Try a smaller learning rate, and check the scale of the data")
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
-from scratchgen import training
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError, ReproducibilityWarning, TrainingError
 from scratchgen.models.vae import VAETerms
 from scratchgen.schedules import CyclicalWarmup, LinearWarmup
+from scratchgen.training import loop
+from scratchgen.training.terms import TermRecorder
 
 N, BATCH_SIZE, STEPS = 23, 8, 3  # batches of 8, 8 and 7
 X = np.random.default_rng(0).random((N, 6))
@@ -335,7 +336,7 @@ def test_parameters_that_the_last_step_of_an_epoch_spoiled_are_not_saved(
 def test_terms_kept_on_a_device_are_checked_at_the_end_of_the_epoch() -> None:
     device = SimpleNamespace(xp=SimpleNamespace(empty=np.empty))
     model: Any = SimpleNamespace(backend=device, term_names=("loss", "kl"), step=40)
-    recorder = training._TermRecorder(model, 2, "somewhere")
+    recorder = TermRecorder(model, 2, "somewhere")
     recorder.add(SimpleNamespace(loss=1.0, kl=2.0), 8)
     recorder.add(SimpleNamespace(loss=np.nan, kl=2.0), 8)
     with pytest.raises(TrainingError, match="at step 41: loss = nan, kl = 2; the last checkpoint is somewhere"):
@@ -381,7 +382,7 @@ def test_training_that_goes_on_in_another_environment_is_announced_once(
     model = train(new_vae(), 1)
     began_with = model.environment
     model.save(tmp_path / "model.safetensors")
-    monkeypatch.setattr(training, "describe_environment", lambda backend: "openblas for Zen, 9 threads")
+    monkeypatch.setattr(loop, "describe_environment", lambda backend: "openblas for Zen, 9 threads")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         resumed = sg.load(tmp_path / "model.safetensors", "numpy")
