@@ -6,7 +6,17 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("conv_vae_step", "gibbs", "langevin", "philox", "rbm_epoch", "vae_step")
+NAMES = (
+    "adam",
+    "conv_vae_step",
+    "gibbs",
+    "langevin",
+    "philox",
+    "rbm_epoch",
+    "scaling",
+    "startup",
+    "vae_step",
+)
 
 
 def main() -> None:

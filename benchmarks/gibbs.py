@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
 from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
 from scratchgen import RBM, ScratchgenError, Stream, to_numpy
@@ -61,7 +62,7 @@ def make_numpy(n_visible: int, n_hidden: int, n_chains: int) -> Callable[[], Any
 def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, compiled: bool) -> Callable[[], Any]:
     import torch
 
-    _require_cuda(device)
+    require_torch_device(device)
     rbm, v = _start(n_visible, n_hidden, n_chains, "numpy")
     W, b, c, v0 = (torch.from_numpy(a).to(device) for a in (rbm.W, rbm.b, rbm.c, v))
 
@@ -76,25 +77,6 @@ def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, compil
     call = torch.compile(call) if compiled else call
     _check(rbm, call().cpu().numpy())
     return call
-
-
-def synchronise_cuda() -> None:
-    import cupy
-
-    cupy.cuda.get_current_stream().synchronize()
-
-
-def synchronise_torch() -> None:
-    import torch
-
-    torch.cuda.synchronize()
-
-
-def _require_cuda(device: str) -> None:
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ModuleNotFoundError("PyTorch finds no GPU here")
 
 
 def _start(n_visible: int, n_hidden: int, n_chains: int, backend: str) -> tuple[RBM, Any]:

@@ -14,7 +14,7 @@ from benchmarks.harness import Contender
 from benchmarks.report import Benchmark, Ratio, command_line, run
 
 N_ELEMENTS = 2**20
-_AIMS = {("uniform", "float32"): 4.0, ("normal", "float32"): 6.0}
+_AIMS = {("uniform", "float32"): 5.0, ("normal", "float32"): 8.0}
 
 
 def make_ours(distribution: str, dtype: str) -> Callable[[], Any]:

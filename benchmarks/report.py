@@ -21,7 +21,7 @@ from benchmarks.harness import Contender, Spread, Timing, measure, ratios
 
 RESULTS = Path(__file__).parent / "results"
 _TUNING_VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "GOMP_", "KMP_")  # how they begin
-_PER_SECOND = {"ms": 1e3, "µs": 1e6, "ns": 1e9}
+PER_SECOND = {"ms": 1e3, "µs": 1e6, "ns": 1e9}
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ def run(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
     timings = measure(benchmark.contenders, options.rounds, options.calls, options.threads)
     record = {
         "title": benchmark.title,
+        "unit": benchmark.unit,
+        "per": benchmark.per,
         "command": _command(benchmark.name, options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine,
@@ -147,7 +149,8 @@ def _processor_name() -> str:
 
 
 def _command(name: str, options: argparse.Namespace) -> str:
-    given = [f"--{key}={value}" for key, value in sorted(vars(options).items()) if key != "out"]
+    values = {key: value for key, value in sorted(vars(options).items()) if key != "out" and value is not None}
+    given = [f"--{key}={value}" for key, value in values.items()]
     return shlex.join(["python", "-m", f"benchmarks.{name}", *given])
 
 
@@ -203,7 +206,7 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
     ]
     labels = [row["name"] for row in record["contenders"]] + [row["ratio"] for row in record["ratios"]]
     width = max(map(len, labels))
-    factor = _PER_SECOND[benchmark.unit]
+    factor = PER_SECOND[benchmark.unit]
     lines.append(f"{'':{width}}  {'median':>8}  {'quartiles':>17}  {benchmark.unit} a {benchmark.per}")
     for row in record["contenders"]:
         if "absent" in row:

@@ -38,10 +38,14 @@ def loss(model: VAE, x: Tensor, noise: Tensor | None = None) -> Tensor:
     return (reconstruction + kl) / x.shape[0]
 
 
-def training_step(model: VAE, fused: bool, compiled: bool) -> Callable[..., Tensor]:
-    """Return the function that takes one step on a batch and returns the loss before it."""
+def training_step(model: VAE, fused: bool, compiled: bool | str) -> Callable[..., Tensor]:
+    """Return the function that takes one step on a batch and returns the loss before it.
+
+    `compiled` may be the mode of `torch.compile`.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused or None)
-    loss_function = torch.compile(loss) if compiled else loss
+    mode = compiled if isinstance(compiled, str) else None
+    loss_function = torch.compile(loss, mode=mode) if compiled else loss
 
     def step(x: Tensor, noise: Tensor | None = None) -> Tensor:
         optimizer.zero_grad(set_to_none=True)
