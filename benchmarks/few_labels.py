@@ -1,7 +1,7 @@
 """Learning from few labels: test errors of eleven methods on the same draws of labels, beside the published ones.
 
-Every method sees the same labelled examples in a draw, as many of each class (`scratchgen.hide_labels`, seed = number of
-the draw), and the same test set. What learns without labels, the VAEs of rows (c) and (d), is trained once, on all
+Every method sees the same labelled examples in a draw, as many of each class (`scratchgen.hide_labels`, its seed is the
+number of the draw), and the same test set. What learns without labels, the VAEs of rows (c) and (d), is trained once, on all
 training examples, and serves all draws and numbers of labels. "80/20" pools training and test examples of the data set,
 labels 80 % of them and tests on the others; it has a split for each draw.
 
@@ -30,18 +30,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 import scratchgen as sg
+from benchmarks.report import RESULTS
 from scratchgen.datasets import Dataset
 from scratchgen.schedules import LinearDecay
 
@@ -118,10 +122,12 @@ class Task:
 
     @cached_property
     def n_visible(self) -> int:
+        """Number of pixels."""
         return self.data.x_train.shape[1]
 
     @property
     def epochs(self) -> int:
+        """Passes that a method makes at this scale."""
         return max(1, round(self.scale * self.size.epochs))
 
     def labels(self, column: str, draw: int) -> np.ndarray:
@@ -194,3 +200,114 @@ def conditional(task: Task, y: np.ndarray) -> Any:
     known = y >= 0
     few = int(1 + len(y) / known.sum())  # as many steps as where all have a label
     return task.fit(model, task.data.x_train[known], y[known], times=few).accuracy
+
+
+_CONSISTENT = {"consistency_weight": 1.0, "aggregate_weight": 1.0}
+BASELINES = ("(a) logistic regression on pixels", "(b) network on pixels")
+METHODS: dict[str, Callable[[Task, np.ndarray], Any]] = {
+    BASELINES[0]: pixels_logistic,
+    BASELINES[1]: pixels_network,
+    "(c) VAE codes, logistic regression": codes_of_vae,
+    "(d) M1 + logistic regression": partial(m1, classifier="logistic"),
+    "(d) M1 + SVM": partial(m1, classifier="svm"),
+    "(e) PC-VAE": prediction_constrained,
+    "(e) PC-VAE, consistent": partial(prediction_constrained, **_CONSISTENT),
+    "M2": m2,
+    "M1 + M2": stacked,
+    "CVAE, Bayes' rule": conditional,
+}
+
+
+# ----------------------------------------------------------------------------------------------------- the experiment
+
+
+def divided(data: Dataset, column: str, draw: int) -> Dataset:
+    """Return the data as they come, or for "80/20" pooled and divided anew."""
+    if column != SPLIT:
+        return data
+    x, y = np.concatenate([data.x_train, data.x_test]), np.concatenate([data.y_train, data.y_test])
+    order = sg.to_numpy(sg.Stream(draw).permutation(len(x)))
+    train, test = np.split(order, [round(0.8 * len(x))])
+    return replace(data, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])
+
+
+def run(options: argparse.Namespace, cells: dict[str, Any]) -> None:
+    """Fill the cells that are wanted and not there, one by one, and write each as it comes."""
+    for name in options.data:
+        data = sg.datasets.load(name)
+        shared = Task(data, SIZES[name], options.scale, options.backend)
+        for draw in range(options.draws):
+            for column in options.labels:
+                task = shared if column != SPLIT else replace(shared, data=divided(data, column, draw), trained={})
+                for method in options.methods:
+                    key = "|".join([name, column, method, f"draw {draw}", f"scale {options.scale:g}"])
+                    if key in cells:
+                        continue
+                    started = time.perf_counter()
+                    score = METHODS[method](task, task.labels(column, draw))
+                    error = 100 * (1 - float(score(task.data.x_test, task.data.y_test)))
+                    cells[key] = {"error": round(error, 3), "seconds": round(time.perf_counter() - started, 1)}
+                    print(f"{key}: {error:.2f} % in {cells[key]['seconds']:.0f} s", file=sys.stderr, flush=True)
+                    options.out.parent.mkdir(parents=True, exist_ok=True)
+                    options.out.write_text(json.dumps(cells, indent=1, ensure_ascii=False) + "\n")
+
+
+def errors(cells: Mapping[str, Any], options: argparse.Namespace, name: str, column: str, method: str) -> np.ndarray:
+    """Return the test errors of the draws that are there, in per cent; NaN for those that are not."""
+    keys = (f"{name}|{column}|{method}|draw {d}|scale {options.scale:g}" for d in range(options.draws))
+    return np.array([cells.get(key, {}).get("error", np.nan) for key in keys])
+
+
+def interval(differences: np.ndarray) -> str:
+    """Return mean and half width of the 95 % interval of paired differences by Student's t."""
+    n = len(differences)
+    if n < 2:
+        return ""
+    half = t.ppf(0.975, n - 1) * differences.std(ddof=1) / math.sqrt(n)
+    return f"{differences.mean():+.2f} ± {half:.2f}"
+
+
+def table(cells: Mapping[str, Any], options: argparse.Namespace, name: str, column: str) -> str:
+    """Return the table of one data set and one number of labels in Markdown."""
+    subset = " (subset: 4,000 training and 1,000 test images)" if name == "cifar10-subset" else ""
+    labels = "all labels of an 80/20 split" if column == SPLIT else f"{column} labels"
+    found = {method: errors(cells, options, name, column, method) for method in options.methods}
+    raw = np.min([found[method] for method in BASELINES if method in found] or [np.full(options.draws, np.nan)], axis=0)
+    lines = [
+        f"{name}{subset}, {labels}, test error in %, {100 * options.scale:g} % of the epochs",
+        "",
+        "| method | mean ± sd | draws | over the better of (a), (b) | published |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for method, values in found.items():
+        there = values[~np.isnan(values)]
+        if there.size:
+            spread = f" ± {there.std(ddof=1):.2f}" if there.size > 1 else ""
+            difference = "" if method in BASELINES else interval((values - raw)[~np.isnan(values - raw)])
+            published = PUBLISHED.get((name, column, method), "")
+            cell = f"{there.mean():.2f}{spread}"
+            lines.append(f"| {method} | {cell} | {there.size} | {difference} | {published} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.few_labels", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="+", choices=list(SIZES), default=["digits"])
+    parser.add_argument("--labels", nargs="+", default=["100", "1000", SPLIT], help=f"numbers, or {SPLIT}")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--draws", type=int, default=N_DRAWS, help="of the labels (default: %(default)s)")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the epochs (default: %(default)s)")
+    parser.add_argument("--backend", default="cpu")
+    parser.add_argument("--out", type=Path, default=RESULTS / "local-few-labels.json", help="cells; those in it stay")
+    options = parser.parse_args(arguments)
+    cells = json.loads(options.out.read_text()) if options.out.exists() else {}
+    started = time.perf_counter()
+    run(options, cells)
+    for name in options.data:
+        for column in options.labels:
+            print(f"\n{table(cells, options, name, column)}")
+    print(f"\n{(time.perf_counter() - started) / 60:.1f} minutes, cells in {options.out}")
+
+
+if __name__ == "__main__":
+    main()
