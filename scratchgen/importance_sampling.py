@@ -38,7 +38,7 @@ def log_likelihood(
     mean, log_var : array (n, n_latent)
         Of q(z|x).
     nll : callable
-        ``nll(z, x)`` is -log p(x|z) for z (samples, n, n_latent), as (samples * n,).
+        ``nll(z, x)`` is -log p(x|z) for z (samples, n, n_latent), as (samples, n): `VAE.nll`.
     """
     xp = namespace(x, mean, log_var)
     n_rows = max(1, min(x.shape[0], _ELEMENTS // (x.shape[1] * min(n_samples, 64))))
@@ -60,7 +60,7 @@ def _log_mean_weight(
     for done in range(0, n_samples, n_chunk):
         noise = stream.normal((min(n_chunk, n_samples - done), *mean.shape), mean.dtype)
         (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, noise)
-        log_weight = log_ratio - nll(z, x).reshape(log_ratio.shape)  # (samples, n)
+        log_weight = log_ratio - nll(z, x)  # (samples, n)
         new_largest = xp.maximum(largest, xp.max(log_weight, axis=0))
         total = total * xp.exp(largest - new_largest) + xp.sum(xp.exp(log_weight - new_largest), axis=0)
         largest = new_largest

@@ -133,6 +133,23 @@ def check_vectors(name: str, z: Any, n_components: int, backend: Backend, dtype:
     return check_matrix(name, z.reshape(-1, n_components), n_components, backend, dtype).reshape(z.shape)
 
 
+def check_latents(name: str, z: Any, n_rows: int, n_latent: int, backend: Backend, dtype: str) -> Array:
+    """Return latent vectors of `n_rows` examples, (n_rows, n_latent), or several an example, (k, n_rows, n_latent).
+
+    Raises
+    ------
+    InputError
+        Another shape, or as for `check_matrix`.
+    """
+    z = check_numbers(name, z)
+    if z.ndim not in (2, 3) or tuple(z.shape[-2:]) != (n_rows, n_latent):
+        raise InputError(
+            f"{name} must have shape ({n_rows}, {n_latent}) or (k, {n_rows}, {n_latent}) for {n_rows} examples, "
+            f"got {tuple(z.shape)}"
+        )
+    return check_vectors(name, z, n_latent, backend, dtype)
+
+
 def _from_nested(name: str, x: Any) -> np.ndarray:
     try:
         return np.asarray(x)

@@ -22,9 +22,10 @@ MEAN_3D = RNG.normal(size=(12, 3))
 LABELS = np.arange(12) % 3
 PATHS = RNG.normal(size=(20, 3, 2))
 LOG_VAR = RNG.normal(size=(12, 3))
+WEIGHTS = RNG.normal(size=(2, 3))
 BETA = np.array([1.0, 4.0, 0.5])
 OF_SEEDS = RNG.random((3, 2))
-for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS, LOG_VAR, BETA, OF_SEEDS):
+for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS, LOG_VAR, WEIGHTS, BETA, OF_SEEDS):
     _array.flags.writeable = False  # a picture that changes its input fails
 
 
@@ -63,6 +64,7 @@ ON_ONE_AXIS = {
     "latent_clusters_of_three": lambda **ax: plots.latent_clusters(MEAN_3D, LABELS, **ax),
     "reconstruction_field": lambda **ax: plots.reconstruction_field(decode, ((-3, 3), (-2, 2)), 6, MEAN, **ax),
     "chain_paths": lambda **ax: plots.chain_paths(PATHS, log_density, ((-3, 3), (-2, 2)), n_grid=30, **ax),
+    "variance_spectrum": lambda **ax: plots.variance_spectrum(MEAN_3D, WEIGHTS, 0.5, **ax),
     "filters": lambda **ax: plots.filters(IMAGES.T - 0.5, (4, 5), **ax),
     "fantasy_particles": lambda **ax: plots.fantasy_particles([IMAGES[:4], IMAGES[4:8]], (0, 1000), (4, 5), **ax),
     "free_energy_histograms": lambda **ax: plots.free_energy_histograms({"data": MEAN[:, 0], "noise": LABELS}, **ax),
@@ -195,6 +197,9 @@ BAD_INPUT = {
     "histogram labels": (lambda: plots.code_histograms(MEAN, LABELS[:5]), r"12 examples.*\(5,\)"),
     "histogram bins": (lambda: plots.code_histograms(MEAN, LABELS, n_bins=0), "n_bins.*got 0"),
     "correlation of one": (lambda: plots.correlation_matrix(MEAN[:1]), "n >= 2"),
+    "spectrum of one": (lambda: plots.variance_spectrum(MEAN_3D[:1], WEIGHTS, 1.0), r"n >= 2.*\(1, 3\)"),
+    "spectrum features": (lambda: plots.variance_spectrum(MEAN, WEIGHTS, 1.0), r"\(12, 2\) and \(2, 3\)"),
+    "spectrum NaN": (lambda: plots.variance_spectrum(MEAN_3D, WEIGHTS * np.nan, 1.0), "W has NaN"),
     "log_var": (lambda: plots.kl_bars(MEAN, LOG_VAR), r"\(12, 2\) and \(12, 3\)"),
     "beta": (lambda: plots.against_beta([0.0, 1.0], [1.0, 2.0], "KL"), "beta.*> 0.*minimum 0"),
     "values of beta": (lambda: plots.against_beta(BETA, [1.0, 2.0], "KL"), r"each of 3 beta, got shape \(2, 1\)"),

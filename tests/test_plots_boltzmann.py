@@ -40,8 +40,9 @@ def test_an_untrained_machine_without_couplings_can_be_drawn():
 
 
 def test_filters_have_a_scale_with_a_name():
-    (bar,) = plots.filters(np.eye(4), (2, 2)).axes[0].child_axes
-    assert bar.get_ylabel() == "coupling $W_{ij}$"
+    for options, label in (({}, "coupling $W_{ij}$"), ({"label": "weight"}, "weight")):
+        (bar,) = plots.filters(np.eye(4), (2, 2), **options).axes[0].child_axes
+        assert bar.get_ylabel() == label
 
 
 def test_a_row_is_a_chain_and_a_column_a_number_of_sweeps():

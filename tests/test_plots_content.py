@@ -210,7 +210,9 @@ def test_without_validation_there_is_one_curve_and_no_legend():
 
 
 def test_one_epoch_is_seen_as_a_point():
-    (line,) = plots.training_curves(history(n_epochs=1, validation=False), terms=["kl"]).axes[0].lines
+    (ax,) = plots.training_curves(history(n_epochs=1, validation=False), terms=["kl"]).axes
+    (line,) = ax.lines
+    assert (ax.get_xticks() % 1 == 0).all()
     assert line.get_marker() == "o"
 
 

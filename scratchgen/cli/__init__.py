@@ -25,7 +25,13 @@ from typing import Annotated, Any
 
 import typer
 
-from scratchgen.cli import train_autoencoders, train_ebm, train_rbm, train_vae  # noqa: F401  # they add their commands
+from scratchgen.cli import (  # noqa: F401  # they add their commands
+    train_autoencoders,
+    train_ebm,
+    train_linear,
+    train_rbm,
+    train_vae,
+)
 from scratchgen.cli.expansion import expanded
 from scratchgen.cli.groups import app
 from scratchgen.commands.options import BackendName, DataName, Evaluation, Quiet, Sampling, Seed, Weights
@@ -74,7 +80,8 @@ def evaluate(
 ) -> None:
     """Print what test images cost, in nats.
 
-    Of a VAE reconstruction, KL, ELBO, and log p(x) by importance sampling; of an RBM free energy,
+    Of a VAE reconstruction, KL, ELBO, and log p(x) by importance sampling; of a linear Gaussian model log p(x), exact,
+    and squared error; of an RBM free energy,
     pseudo-log-likelihood, and log p(x) with an exact log Z or one by annealed importance sampling (AIS); of an
     energy-based model energies; of an autoencoder reconstruction, and squared error beside that of PCA. Means over the
     images with standard errors.
@@ -98,7 +105,11 @@ def sample(
         int | None, typer.Option(min=0, help="Of the draws.", show_default="the state of the model's own stream")
     ] = None,
     shape: Annotated[
-        str | None, typer.Option(help="Height x width of an image, such as 28x28.", show_default="a square")
+        str | None,
+        typer.Option(
+            help="Height x width of an image, such as 28x28; of a colour one x 3, such as 32x32x3.",
+            show_default="the model's own, else a square",
+        ),
     ] = None,
     backend: BackendName = "auto",
 ) -> None:

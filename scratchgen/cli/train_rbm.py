@@ -9,7 +9,7 @@ import typer
 
 from scratchgen.cli.expansion import expanded
 from scratchgen.cli.groups import train
-from scratchgen.commands.options import AISChains, AISTemperatures, Evaluation, Run, Sigma
+from scratchgen.commands.options import AISChains, AISTemperatures, Binarise, Evaluation, Run, Sigma
 from scratchgen.commands.values import parse_sigma
 
 _RUN = Run("rbm", batch_size=64, learning_rate=0.05, out=Path("runs/rbm"))
@@ -21,14 +21,7 @@ def train_rbm(
     hidden: Annotated[int, typer.Option(min=1, help="Number of hidden units.")] = 100,
     visible: Annotated[str, typer.Option(help="Visible units: bernoulli or gaussian.")] = "bernoulli",
     sigma: Sigma = "1",
-    binarise: Annotated[
-        bool | None,
-        typer.Option(
-            "--binarise/--greys",
-            help="Draw the pixels of each batch afresh as 0 or 1, or train on the grey values.",
-            show_default="binarise for Bernoulli units",
-        ),
-    ] = None,
+    binarise: Binarise = None,
     method: Annotated[
         str, typer.Option(help="Negative samples: cd, pcd (persistent chains) or pt (parallel tempering).")
     ] = "pcd",

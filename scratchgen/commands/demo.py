@@ -56,7 +56,11 @@ class _Part(NamedTuple):
 
 
 _PARTS = (
-    _Part("", {"hidden": (256,), "n_latent": 10}, ("reconstructions.png", "samples.png", "training-curves.png")),
+    _Part(
+        "",
+        {"hidden": (256,), "n_latent": 10},
+        ("reconstructions.png", "samples.png", "training-curves.png", "latent-kl.png"),
+    ),
     _Part("-2d", {"hidden": (256, 128), "n_latent": 2}, ("latent-plane.png", "latent-clusters.png")),
 )
 

@@ -33,7 +33,9 @@ def evaluate_weights(
     _check_fit(model.n_visible, data, weights)
     n, n_all = len(data.x_test[:limit]), len(data.x_test)
     of_all = "" if n == n_all else f" (the first of {n_all:,})"
-    print(f"{weights}: {family_of(model).describe(model)}, after epoch {model.epoch}")
+    # a fit in closed form takes no step
+    trained = f"after epoch {model.epoch}" if model.step or not model.epoch else "fitted in closed form"
+    print(f"{weights}: {family_of(model).describe(model)}, {trained}")
     print_costs(model, data, f"{data.name}: {n:,} test images{of_all}", evaluation, progress, limit)
 
 

@@ -1,6 +1,6 @@
 """Options that several commands take, as Typer reads them, and what they make together; nothing heavy is imported here.
 
-`scratchgen.cli.expansion` turns the fields of `Run`, `Evaluation` and `Sampling` into options: each is stated once.
+`scratchgen.cli.expansion` turns the fields of `Run`, `Fit`, `Evaluation` and `Sampling` into options, each stated once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,17 @@ DataName = Annotated[str, typer.Option("--data", help="A data set: see 'scratchg
 Seed = Annotated[int, typer.Option(min=0, help="Of all random numbers.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 Sigma = Annotated[str, typer.Option(help="Standard deviation of Gaussian pixels: a number, or learned.")]
+Binarise = Annotated[
+    bool | None,
+    typer.Option(
+        "--binarise/--greys",
+        help="Draw the pixels of each batch afresh as 0 or 1, or train on the grey values.",
+        show_default="binarise, unless pixels are Gaussian",
+    ),
+]
+Dtype = Annotated[str, typer.Option(help="float32 or float64.")]
+Out = Annotated[Path, typer.Option(help="Folder for the files; made if it is not there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in the folder.")]
 AISChains = Annotated[
     int, typer.Option("--ais-chains", help="Chains of AIS, where log Z of an RBM cannot be enumerated; 0 for none.")
 ]
@@ -43,13 +54,26 @@ class Run:
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128
     learning_rate: Annotated[float, typer.Option(min=0, help="Of the optimiser.")] = 1e-3
     seed: Seed = 0
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32"
+    dtype: Dtype = "float32"
     backend: BackendName = "auto"
-    out: Annotated[Path, typer.Option(help="Folder for the files; made if it is not there.")] = Path("runs")
+    out: Out = Path("runs")
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Epochs between checkpoints.")] = 1
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in the folder.")] = False
+    overwrite: Overwrite = False
     quiet: Quiet = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How to fit a model in closed form; `model` is the name of the command, which the weights file takes too."""
+
+    model: str
+    data: DataName = "digits"
+    seed: Seed = 0
+    dtype: Dtype = "float32"
+    backend: BackendName = "auto"
+    out: Out = Path("runs")
+    overwrite: Overwrite = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def draw_samples(
     outs: Sequence[Path],
     sampling: Sampling,
     seed: int | None,
-    image_shape: tuple[int, int] | None,
+    image_shape: tuple[int, ...] | None,
     backend_name: str,
 ) -> None:
     """Draw `n` images and write them to each of `outs`: a grid (.png), or an array (n, n_visible) (.npy).
@@ -57,17 +58,21 @@ def draw_samples(
     x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":
-            plots.image_grid(x, _check_shape(image_shape, model.n_visible)).savefig(out, dpi=DOTS_PER_INCH)
+            plots.image_grid(x, _image_shape(image_shape, model)).savefig(out, dpi=DOTS_PER_INCH)
         else:
             np.save(out, x)
         print(f"wrote {out}: {n} images, {drawn.description}")
 
 
-def _check_shape(image_shape: tuple[int, int] | None, n_visible: int) -> tuple[int, int]:
-    """Return the height and width of an image of `n_visible` pixels; a square unless `image_shape` says otherwise."""
-    side = math.isqrt(n_visible)
-    shape = image_shape or (side, side)
+def _image_shape(given: tuple[int, ...] | None, model: Any) -> tuple[int, ...]:
+    """Return the shape that was given, or that a convolutional model knows, or else that of a square grey image."""
+    n_visible, side = model.n_visible, math.isqrt(model.n_visible)
+    own: tuple[int, ...] = getattr(model, "image_shape", (side, side))
+    shape = own if given is None else given
     if math.prod(shape) != n_visible:
-        given = f"{shape[0]} x {shape[1]} images do not" if image_shape else "no square image does"
-        raise InputError(f"the model has {n_visible} pixels and {given}: give height and width, such as --shape 28x28")
+        which = f"{' x '.join(map(str, shape))} images do not" if given else "no square image does"
+        raise InputError(
+            f"the model has {n_visible} numbers an image and {which}: "
+            "give height and width, such as --shape 28x28, or --shape 32x32x3 for colours"
+        )
     return shape

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from scratchgen import datasets
-from scratchgen.backend import Backend
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
 from scratchgen.commands.evaluate import print_costs
 from scratchgen.commands.families import family_of
 from scratchgen.commands.folders import interruptible, prepare_folder, print_contents
-from scratchgen.commands.options import Evaluation, Run
+from scratchgen.commands.options import Evaluation, Fit, Run
 from scratchgen.commands.pictures import save_pictures
+from scratchgen.commands.terms import print_terms
+from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
 from scratchgen.optim import Optimizer
+
+
+def _pixels(data: Dataset) -> dict[str, Any]:
+    return {"n_visible": data.x_train.shape[1]}
 
 
 def train_model(
@@ -27,6 +32,7 @@ def train_model(
     optimizer: Optimizer,
     evaluation: Evaluation,
     prepare: Callable[[Any], None] = lambda model: None,
+    size: Callable[[Dataset], Mapping[str, Any]] = _pixels,
     **fit_options: Any,
 ) -> None:
     """Train a model; print what the test images cost, and leave the files of the run.
@@ -35,13 +41,15 @@ def train_model(
     ----------
     run : Run
     model_class : callable
-        Makes the model from `settings`, n_visible, seed, dtype and backend.
+        Makes the model from its size, `settings`, seed, dtype and backend.
     settings : mapping
     optimizer : Optimizer
     evaluation : Evaluation
         How closely to look at the test images.
     prepare : callable, optional
         Called with a model that begins its training.
+    size : callable, optional
+        Takes the data; returns the settings that say how large an image is, by default n_visible.
     **fit_options
         Of the model's own ``fit``.
 
@@ -52,21 +60,17 @@ def train_model(
     TrainingError
         The loss became NaN or infinite.
     """
-    backend = announce_backend(run.backend)
-    data = datasets.load(run.data)
-    n_visible = data.x_train.shape[1]
-    model = model_class(n_visible=n_visible, **settings, seed=run.seed, dtype=run.dtype, backend=backend)
+    data, model = _begin(run, model_class, settings, size)
     prepare(model)
-    prepare_folder(run.out)
-    weights = run.out / f"{run.model}.safetensors"
+    weights = _weights(run)
     if run.resume:
-        model = _saved(weights, model, run.epochs, backend)
+        model = _saved(weights, model, run.epochs)
     elif weights.exists():
         if not run.overwrite:
             raise InputError(f"{weights} exists: --resume continues that run, --overwrite replaces it")
         weights.unlink()
 
-    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} images of {data.name}")
+    _announce(model, data)
     with interruptible(weights, advice="; the same command with --resume continues"):
         model.fit(
             data.x_train,
@@ -88,9 +92,56 @@ def train_model(
         print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
 
 
-def _saved(weights: Path, asked: Model, epochs: int, backend: Backend) -> Model:
+def fit_in_closed_form(run: Fit, model_class: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+    """Fit a model whose ``fit`` takes no steps; print what training and test images cost, and leave the files.
+
+    Raises
+    ------
+    InputError
+        Bad settings, data or folder.
+    """
+    data, model = _begin(run, model_class, settings)
+    weights = _weights(run)
+    if weights.exists() and not run.overwrite:
+        raise InputError(f"{weights} exists: --overwrite replaces it")
+
+    _announce(model, data)
+    model.fit(data.x_train)
+    model.save(weights)
+    images = {"training images": data.x_train, "test images": data.x_test}
+    found = {name: family_of(model).held_out(model, x, Evaluation(), False) for name, x in images.items()}
+    print("\nnats per image, mean ± standard error over the images")
+    print_terms({name: held_out.terms for name, held_out in found.items()})
+    for remark in found["test images"].remarks:
+        print(remark)
+    print_contents(run.out, {weights.name: "the model"} | save_pictures(model, data, run.out))
+
+
+def _begin(
+    run: Run | Fit,
+    model_class: Callable[..., Any],
+    settings: Mapping[str, Any],
+    size: Callable[[Dataset], Mapping[str, Any]] = _pixels,
+) -> tuple[Dataset, Any]:
+    """Return the data and a new model for them."""
+    backend = announce_backend(run.backend)
+    data = datasets.load(run.data)
+    return data, model_class(**size(data), **settings, seed=run.seed, dtype=run.dtype, backend=backend)
+
+
+def _weights(run: Run | Fit) -> Path:
+    """Return the name of the weights file, in a folder that can be written to."""
+    prepare_folder(run.out)
+    return run.out / f"{run.model}.safetensors"
+
+
+def _announce(model: Model, data: Dataset) -> None:
+    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} images of {data.name}")
+
+
+def _saved(weights: Path, asked: Model, epochs: int) -> Model:
     """Return the model in `weights`, if it is the one that was asked for and has epochs to go."""
-    saved: Model = load(weights, backend)
+    saved: Model = load(weights, asked.backend)
     if type(saved) is not type(asked):
         raise InputError(f"{weights} holds a model of another kind, {type(saved).__name__}: choose another --out")
     of_saved, of_asked = (family_of(asked).options(model) for model in (saved, asked))

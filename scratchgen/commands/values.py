@@ -46,9 +46,8 @@ def parse_corruption(name: str, level: float | None) -> Corruption:
         raise InputError(f"--level of {name}: {error}") from None
 
 
-def parse_image_shape(text: str) -> tuple[int, int]:
-    """Return height and width."""
-    sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not sides:
-        raise InputError(f"--shape takes height x width, such as 28x28, got {text!r}")
-    return int(sides[1]), int(sides[2])
+def parse_image_shape(text: str) -> tuple[int, ...]:
+    """Return height and width, and the number of channels where it is given."""
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*(x[13])?", text):
+        raise InputError(f"--shape takes height x width, such as 28x28, or 32x32x3 for colours, got {text!r}")
+    return tuple(int(side) for side in text.split("x"))

@@ -10,7 +10,7 @@ ELBO, KL sampled          q(z|x): log p(x|z) + log p(z) - log q(z|x)           i
 ========================  ===================================================  =====================================
 
 Symbols: x (n, n_visible); mean, log_var (n, n_latent) of q(z|x); ``nll(z, x)`` is -log p(x|z) of z (k, n, n_latent) as
-(k * n,), such as `LinearGaussianModel.nll`. The exact values are `LinearGaussianModel.log_likelihood` and `exact_elbo`.
+(k, n), such as `LinearGaussianModel.nll`. The exact values are `LinearGaussianModel.log_likelihood` and `exact_elbo`.
 
 References
 ----------
@@ -66,7 +66,7 @@ def elbo_draws(
     """
     noise = stream.normal((check_count("n_samples", n_samples), *mean.shape), mean.dtype)
     (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, noise)
-    log_p_x = -nll(z, x).reshape(log_ratio.shape)
+    log_p_x = -nll(z, x)
     kl, _ = kl_standard_normal_forward(mean, log_var)
     return ELBODraws(log_p_x - kl, log_p_x + log_ratio)
 
@@ -82,7 +82,7 @@ def exact_elbo(model: LinearGaussianModel, x: Array, mean: Array, log_var: Array
     xp, params = namespace(x, mean), model.params
     squares = xp.sum(params.W * params.W, axis=1) * xp.exp(-2 * params.log_sigma)  # (n_latent,)
     kl, _ = kl_standard_normal_forward(mean, log_var)
-    return -model.nll(mean[None], x) - 0.5 * xp.sum(xp.exp(log_var) * squares, axis=1) - kl
+    return -model.nll(mean, x) - 0.5 * xp.sum(xp.exp(log_var) * squares, axis=1) - kl
 
 
 def jensen_gap(log_weight: Array) -> Array:

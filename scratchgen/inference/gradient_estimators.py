@@ -59,7 +59,7 @@ def elbo_gradient_draws(
     noise = stream.normal((k, *mean.shape), mean.dtype)
     z, _ = reparameterise_forward(mean, log_var, noise)
     sigma = xp.exp(0.5 * log_var)
-    f = -model.nll(z, x).reshape(k, -1, 1)
+    f = -model.nll(z, x)[:, :, None]
     baseline = (xp.sum(f, axis=0) - f) / (k - 1)  # of the other draws: independent of this one
     df = (x - model.decode(z)) @ model.params.W.T * xp.exp(-2 * model.params.log_sigma)
 

@@ -85,10 +85,22 @@ def check_visible(name: str, v: Any, params: RBMParams) -> Array:
 
 def check_states(name: str, v: Any, params: RBMParams) -> Array:
     """Return rows of Bernoulli visible units in float64, each of them 0 or 1."""
-    v = check_visible(name, v, params)
-    if bool(((v != 0) & (v != 1)).any()):
-        raise InputError(f"{name} must hold states, each unit 0 or 1, got values between: binarise it first")
+    return refuse_greys(name, check_visible(name, v, params))
+
+
+def refuse_greys(name: str, v: Array) -> Array:
+    """Return `v` if each unit is 0 or 1: a machine gives no probability to values between."""
+    if not are_states(v):
+        raise InputError(
+            f"{name} must hold states, each unit 0 or 1, got values between: binarise it first, "
+            f"by a draw, sg.Stream(seed).bernoulli({name}), or by a threshold, {name} > 0.5"
+        )
     return v
+
+
+def are_states(v: Array) -> bool:
+    """Say whether each unit is 0 or 1."""
+    return not bool(((v != 0) & (v != 1)).any())
 
 
 def sum_over_visible(params: RBMParams, h: Array) -> tuple[Array, Array]:

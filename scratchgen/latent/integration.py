@@ -56,7 +56,7 @@ def integrated_log_likelihood(
     x : array (n, n_visible)
         On the backend of the model and in its type, in which z is made too.
     nll : callable
-        ``nll(z, x)`` is -log p(x|z) for z (k, n, 2), as (k * n,): what `scratchgen.importance_sampling` takes too.
+        ``nll(z, x)`` is -log p(x|z) for z (k, n, 2), as (k, n): ``vae.nll``.
     n_per_axis : int
         Points of the grid on each side: an odd number >= 5, so that every second one is a grid with the same ends. The
         cost grows with its square.
@@ -99,9 +99,9 @@ def _log_sum_of_joint(x: Array, z: Array, nll: Callable[[Array, Array], Array]) 
         k = points.shape[0]
         log_prior = -0.5 * xp.sum(points * points, axis=-1) - math.log(2 * math.pi)  # (k,)
         values = nll(xp.broadcast_to(points[:, None], (k, n, 2)), x)
-        if tuple(values.shape) != (k * n,):
-            raise InputError(f"nll must return shape {(k * n,)} for {k} points and {n} examples, got {values.shape}")
-        log_joint = log_prior[:, None] - values.reshape(k, n)
+        if tuple(values.shape) != (k, n):
+            raise InputError(f"nll must return shape {(k, n)} for {k} points and {n} examples, got {values.shape}")
+        log_joint = log_prior[:, None] - values
         largest = xp.max(log_joint, axis=0)
         total = xp.logaddexp(total, largest + xp.log(xp.sum(xp.exp(log_joint - largest), axis=0)))
     return total

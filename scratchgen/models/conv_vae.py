@@ -31,7 +31,7 @@ class ConvVAE(VAE):
     image_shape : (h, w) or (h, w, c)
         Shape of an image, such as ``data.image_shape``. Data are rows of h w c numbers in this order.
     channels : tuple of int
-        Maps after each convolution of the encoder.
+        Maps after each convolution of the encoder: at most so many that the last of them halves more than one pixel.
     n_dense : int
         Width of the encoder's dense layer.
     n_latent : int
@@ -72,6 +72,7 @@ class ConvVAE(VAE):
         self.channels = check_widths("channels", channels)
         if not self.channels:
             raise InputError("channels must hold at least one number, such as (32, 64), got ()")
+        _check_halvings(self.image_shape, self.channels)
         self.n_dense = check_count("n_dense", n_dense)
         self.kernel = check_count("kernel", kernel)
         super().__init__(math.prod(self.image_shape), (self.n_dense,), n_latent, decoder_hidden=(), **options)
@@ -98,6 +99,16 @@ class ConvVAE(VAE):
         KL divergence rules, and it kills the ReLUs of a narrow dense layer: on MNIST 1 or 2 of 16 were alive after 100
         steps, against 4 to 7 from a bias of zero, and with one alive the posterior means lie on a line.
         """
+
+
+def _check_halvings(image_shape: tuple[int, ...], channels: tuple[int, ...]) -> None:
+    most = (max(image_shape[:2]) - 1).bit_length()  # from a size s to ceil(s / 2), until one pixel is left
+    if len(channels) > most:
+        height, width = image_shape[:2]
+        raise InputError(
+            f"images of {height} x {width} pixels can be halved {most} times, channels {channels} would do so "
+            f"{len(channels)} times: give fewer numbers"
+        )
 
 
 def _check_image_shape(image_shape: Any) -> tuple[int, ...]:

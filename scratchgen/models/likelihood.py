@@ -21,6 +21,9 @@ from scratchgen.random import Stream
 from scratchgen.typing import Array
 from scratchgen.validation import is_finite_number
 
+LIKELIHOODS = ("bernoulli", "gaussian")
+OUTPUT_MEANS = ("linear", "tanh", "sigmoid")  # how a decoder's last layer gives the mean of a Gaussian
+
 
 class BernoulliLikelihood:
     """Independent Bernoulli features; the output holds logits."""

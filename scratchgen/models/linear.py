@@ -32,7 +32,14 @@ from scratchgen.ops.linear_gaussian import (
 )
 from scratchgen.random import Stream
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_matrix, check_numbers, check_vectors, is_finite_number
+from scratchgen.validation import (
+    check_count,
+    check_latents,
+    check_matrix,
+    check_numbers,
+    check_vectors,
+    is_finite_number,
+)
 
 
 class LinearGaussianTerms(NamedTuple):
@@ -224,10 +231,23 @@ class LinearGaussianModel(Model):
         """Return E[x|z] at the posterior mean, (n, n_visible)."""
         return self.decode(self.posterior(x)[0])
 
-    def nll(self, z: Array, x: Array) -> Array:
-        """Return -log p(x|z) for z (samples, n, n_latent), as (samples * n,)."""
+    def nll(self, z: Any, x: Any) -> Array:
+        """Return -log p(x|z) in nats: (n,), or (k, n) for k latent vectors z of each example.
+
+        Parameters
+        ----------
+        z : array (n, n_latent) or (k, n, n_latent)
+        x : array (n, n_visible)
+
+        Raises
+        ------
+        InputError
+            Bad data, or z of another shape.
+        """
+        x = self.check_data(x)
+        z = check_latents("z", z, x.shape[0], self.n_latent, self.backend, self.dtype)
         output = self._mean_of_x(z.reshape(-1, self.n_latent))
-        return gaussian_nll_forward(output, x, self.params.log_sigma)[0]
+        return gaussian_nll_forward(output, x, self.params.log_sigma)[0].reshape(z.shape[:-1])
 
     def sample_posterior(self, x: Any, n: int, stream: Stream | None = None) -> Array:
         """Draw `n` latent vectors for each example from p(z|x): (n, n_examples, n_latent)."""

@@ -33,7 +33,7 @@ class VAETerms(NamedTuple):
 
 
 def elbo_terms(nll: Array, kl: Array, beta: float) -> VAETerms:
-    """Return the terms of the ELBO: `nll` (rows,) of each draw, `kl` (n,) of each example."""
+    """Return the terms of the ELBO: `nll` of each draw, (n,) or (k, n), `kl` (n,) of each example."""
     reconstruction, mean_kl = nll.mean(), kl.mean()
     return VAETerms(reconstruction + beta * mean_kl, reconstruction, mean_kl)
 
@@ -47,7 +47,7 @@ def importance_weighted_terms(nll: Array, log_ratio: Array) -> tuple[VAETerms, A
 
     Parameters
     ----------
-    nll : array (k * n,)
+    nll : array (k, n) or (k * n,)
         -log p(x|z) of each draw.
     log_ratio : array (k, n)
         log p(z) / q(z|x) of each draw.

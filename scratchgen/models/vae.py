@@ -33,7 +33,13 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.importance_sampling import log_likelihood
-from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, check_sigma
+from scratchgen.models.likelihood import (
+    LIKELIHOODS,
+    OUTPUT_MEANS,
+    BernoulliLikelihood,
+    GaussianLikelihood,
+    check_sigma,
+)
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
 from scratchgen.nn.mlp import mlp_initialise_
@@ -46,10 +52,15 @@ from scratchgen.ops.linear import LinearParams, linear_backward, linear_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
-from scratchgen.validation import check_choice, check_count, check_matrix, check_vectors, check_widths
+from scratchgen.validation import (
+    check_choice,
+    check_count,
+    check_latents,
+    check_matrix,
+    check_vectors,
+    check_widths,
+)
 
-LIKELIHOODS = ("bernoulli", "gaussian")
-OUTPUT_MEANS = ("linear", "tanh", "sigmoid")
 _CHUNK_ROWS = 1024  # examples evaluated at a time where nothing needs the whole batch
 
 
@@ -331,7 +342,7 @@ class VAE(Model):
         return self.decoder_network.evaluate(self.params.decoder, rows, self.backend)
 
     def _nll(self, z: Array, x: Array) -> Array:
-        return self._p_x_given_z.nll(self._decoder_output(z), x)
+        return self._p_x_given_z.nll(self._decoder_output(z), x).reshape(z.shape[:-1])
 
     # ------------------------------------------------------------------------------------------------- using it
 
@@ -344,6 +355,24 @@ class VAE(Model):
         z = check_vectors("z", z, self.n_latent, self.backend, self.dtype)
         mean = self._p_x_given_z.mean(self._decoder_output(z))
         return mean.reshape(*z.shape[:-1], self.n_visible)
+
+    def nll(self, z: Any, x: Any) -> Array:
+        """Return -log p(x|z) in nats: (n,), or (k, n) for k latent vectors z of each example.
+
+        `scratchgen.latent.integrated_log_likelihood` takes this method.
+
+        Parameters
+        ----------
+        z : array (n, n_latent) or (k, n, n_latent)
+        x : array (n, n_visible)
+
+        Raises
+        ------
+        InputError
+            Bad data, or z of another shape.
+        """
+        x = self.check_data(x)
+        return self._nll(check_latents("z", z, x.shape[0], self.n_latent, self.backend, self.dtype), x)
 
     def reconstruct(self, x: Any) -> Array:
         """Return E[x|z] at the mean of q(z|x), (n, n_visible)."""
@@ -373,7 +402,7 @@ class VAE(Model):
             rows = x[start : start + _CHUNK_ROWS]
             noise = stream.normal((n_samples, *self.noise_shape(rows)), self.dtype)
             z, kl, _ = reparameterise_kl_forward(*self._encode(rows), noise, self.backend)
-            parts.append(-self._nll(z, rows).reshape(n_samples, -1).mean(axis=0) - kl)
+            parts.append(-self._nll(z, rows).mean(axis=0) - kl)
         return self.backend.xp.concatenate(parts)
 
     def log_likelihood(self, x: Any, n_samples: int = 5000, stream: Stream | None = None) -> Array:

@@ -14,6 +14,7 @@ beta              what changes with the weight of the KL divergence
 curves            the terms of the loss, the free-energy gap
 annealing         the same terms of several trainings
 boltzmann         filters, chains, distributions of free energy
+spectrum          the variance along each principal component
 energies          a learnt energy beside the true one
 trajectories      the paths of chains over the contours of their density
 variational       Gaussians that approximate a density of the plane
@@ -37,6 +38,7 @@ from scratchgen.plots.images import image_grid, image_grids, image_rows, reconst
 from scratchgen.plots.latent import latent_plane, linear_latent_plane
 from scratchgen.plots.manifolds import reconstruction_function, reconstruction_manifold
 from scratchgen.plots.paths import interpolations, latent_traversals
+from scratchgen.plots.spectrum import variance_spectrum
 from scratchgen.plots.trajectories import chain_paths
 from scratchgen.plots.variational import mean_field
 from scratchgen.plots.vector_field import reconstruction_field
@@ -71,4 +73,5 @@ __all__ = [
     "reconstruction_manifold",
     "reconstructions",
     "training_curves",
+    "variance_spectrum",
 ]

@@ -28,7 +28,13 @@ N_BINS = 80
 _SHARE_IN_SCALE = 99.5  # percent of the couplings: a few very large ones would make all others pale
 
 
-def filters(W: Array, image_shape: tuple[int, ...], n_columns: int | None = None, ax: Axes | None = None) -> Figure:
+def filters(
+    W: Array,
+    image_shape: tuple[int, ...],
+    n_columns: int | None = None,
+    label: str = "coupling $W_{ij}$",
+    ax: Axes | None = None,
+) -> Figure:
     """Draw the couplings of each hidden unit to the visible ones as an image: red excites, blue inhibits, white is 0.
 
     All units share one scale, symmetric about 0, which half a percent of the couplings exceed in magnitude: a unit that
@@ -42,6 +48,8 @@ def filters(W: Array, image_shape: tuple[int, ...], n_columns: int | None = None
         D is its product.
     n_columns : int, optional
         Images in a row; by default the grid is about square.
+    label : str
+        What the colours stand for, for weights of another model.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -71,7 +79,7 @@ def filters(W: Array, image_shape: tuple[int, ...], n_columns: int | None = None
     image = show(ax, canvas, "RdBu_r", (-limit, limit))
     # An inset is as high as the images whatever the layout, and belongs to `ax`, not to the figure.
     bar = whole_figure(ax).colorbar(image, cax=ax.inset_axes((1.02, 0.0, 0.025, 1.0)), extend="both")
-    bar.set_label("coupling $W_{ij}$")
+    bar.set_label(label)
     bar.outline.set_visible(False)
     return whole_figure(ax)
 

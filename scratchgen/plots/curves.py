@@ -116,7 +116,7 @@ def _columns_of(history: History) -> dict[str, list[float]]:
 def _label(ax: Axes, title: str) -> None:
     ax.set_title(title)
     ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # one epoch has one tick
     open_frame(ax)
 
 

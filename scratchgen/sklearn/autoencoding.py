@@ -11,9 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.likelihood import LIKELIHOODS, BernoulliLikelihood, GaussianLikelihood
 from scratchgen.models.model import Model
-from scratchgen.models.vae import LIKELIHOODS
 from scratchgen.optim import Adam
 from scratchgen.sklearn.estimator import ModelTransformer
 from scratchgen.sklearn.rows import mlp_by_example

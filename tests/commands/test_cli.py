@@ -20,7 +20,7 @@ from scratchgen.errors import BackendError
 from scratchgen.kernels.bias_activation import ACTIVATIONS
 from scratchgen.models.boltzmann.negative_phase import METHODS, ParallelTempering, PersistentContrastiveDivergence
 from scratchgen.models.boltzmann.rbm import VISIBLE
-from scratchgen.models.vae import LIKELIHOODS, OUTPUT_MEANS
+from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS
 from scratchgen.validation import DTYPES
 
 from .conftest import TINY, Run
@@ -37,6 +37,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 def test_all_commands_are_there() -> None:
     names = {"demo", "train", "train ebm", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
+    names |= {"train iwae", "train conv-vae", "train linear"}
     names |= {"train autoencoder", "train denoising", "train sparse", "train contractive"}
     assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
 
@@ -55,6 +56,9 @@ def test_summaries_of_commands_are_not_cut_off(run: Run) -> None:
 
 NAMES = {
     "vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
+    "iwae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
+    "conv-vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
+    "linear": (DTYPES, BACKEND_NAMES, ("auto",)),
     "rbm": (VISIBLE, METHODS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
 }
 
@@ -115,6 +119,29 @@ WRONG = {
     ("train", "vae", "--data", "dgits"): "Did you mean 'digits'?",
     ("train", "vae", "--backend", "gpu"): "unknown backend 'gpu'",
     ("train", "vae", "--resume"): "does not exist",
+    ("train", "vae", "--objective", "iwae"): "No such option: --objective",
+    ("train", "iwae", "--draws", "0"): "'--draws'",
+    ("train", "iwae", "--hidden", "wide"): "--hidden takes layer widths",
+    ("train", "iwae", "--beta", "2"): "No such option: --beta",
+    ("train", "iwae", "--likelihood", "gaussian", "--binarise"): "binarise is for a Bernoulli likelihood",
+    ("train", "iwae", "--likelihood", "poisson"): "'bernoulli', 'gaussian', got 'poisson'",
+    ("train", "iwae", "--sigma", "wide"): "--sigma takes a number or 'learned'",
+    ("train", "iwae", "--data", "dgits"): "Did you mean 'digits'?",
+    ("train", "iwae", "--resume"): "does not exist",
+    ("train", "conv-vae", "--channels", "a"): "--channels takes layer widths such as 400 or 512,256, got 'a'",
+    ("train", "conv-vae", "--channels", ""): "channels must hold at least one number",
+    ("train", "conv-vae", "--channels", "4,0"): "each width in channels must be an integer >= 1, got 0",
+    ("train", "conv-vae", "--channels", "4,4,4,4"): "8 x 8 pixels can be halved 3 times",
+    ("train", "conv-vae", "--kernel", "0"): "'--kernel'",
+    ("train", "conv-vae", "--dense", "0"): "'--dense'",
+    ("train", "conv-vae", "--beta", "-1"): "'--beta'",
+    ("train", "conv-vae", "--data", "dgits"): "Did you mean 'digits'?",
+    ("train", "conv-vae", "--resume"): "does not exist",
+    ("train", "linear", "--latent", "0"): "'--latent'",
+    ("train", "linear", "--latent", "64"): "n_latent must be below n_visible = 64, got 64",
+    ("train", "linear", "--epochs", "3"): "No such option: --epochs",
+    ("train", "linear", "--dtype", "float16"): "float32, float64, got float16",
+    ("train", "linear", "--data", "dgits"): "Did you mean 'digits'?",
     ("train", "rbm", "--hidden", "0"): "'--hidden'",
     ("train", "rbm", "--visible", "poisson"): "visible must be one of 'bernoulli', 'gaussian', got 'poisson'",
     ("train", "rbm", "--sigma", "2"): "sigma is that of Gaussian visible units",
@@ -143,6 +170,7 @@ WRONG = {
     ("sample", "nowhere.safetensors"): "nowhere.safetensors does not exist",
     ("sample", "nowhere.safetensors", "--out", "a.jpg"): "must end in .png or .npy",
     ("sample", "nowhere.safetensors", "--shape", "28"): "--shape takes height x width",
+    ("sample", "nowhere.safetensors", "--shape", "4x4x2"): "such as 28x28, or 32x32x3 for colours, got '4x4x2'",
     ("sample", "nowhere.safetensors", "-n", "0"): "'-n'",
     ("sample", "nowhere.safetensors", "--sweeps", "0"): "'--sweeps'",
 }

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import scratchgen as sg
-from scratchgen.commands.families import family_of
+from scratchgen.commands.families import FAMILIES, family_of
 from scratchgen.commands.terms import estimate
 
 from .conftest import Run
@@ -94,7 +94,8 @@ def test_a_file_that_is_no_weights_file_is_named_and_left_alone(
     assert file.read_bytes() == before
 
 
-def test_a_model_that_the_commands_do_not_know_is_refused_by_its_name(run: Run, tmp_path: Path) -> None:
-    weights = tmp_path / "linear.safetensors"
-    sg.LinearGaussianModel(64, 2).save(weights)
-    assert "not LinearGaussianModel: load such a file in Python" in run("evaluate", str(weights)).error
+def test_a_model_that_the_commands_do_not_know_is_refused_by_its_name(
+    trained: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(FAMILIES, "VAE")
+    assert "not VAE: load such a file in Python" in run("evaluate", trained, "--backend", "numpy").error

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
+from scratchgen import plots
 
 from .conftest import Run
 
@@ -53,10 +54,35 @@ def test_the_picture_is_called_samples_png_by_default(trained: Path, run: Run) -
 def test_images_that_are_not_square_need_a_shape(run: Run) -> None:
     sg.VAE(n_visible=6, hidden=(3,), n_latent=2, backend="numpy").save("six.safetensors")
     sample = ("sample", "six.safetensors", "--backend", "numpy")
-    assert "has 6 pixels and no square image does: give height and width" in run(*sample).error
-    assert "has 6 pixels and 2 x 2 images do not" in run(*sample, "--shape", "2x2").error
+    assert "has 6 numbers an image and no square image does: give height and width" in run(*sample).error
+    assert "has 6 numbers an image and 2 x 2 images do not" in run(*sample, "--shape", "2x2").error
+    assert "and 2 x 2 x 3 images do not" in run(*sample, "--shape", "2x2x3").error
     assert run(*sample, "--shape", "2x3").exit_code == 0
     assert run(*sample, "--out", "x.npy").exit_code == 0  # an array needs none
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Return a list that will have the shape of each image that is drawn."""
+    shapes: list[tuple[int, ...]] = []
+    original = plots.image_grid
+    monkeypatch.setattr(plots, "image_grid", lambda x, shape: shapes.append(shape) or original(x, shape))
+    return shapes
+
+
+def test_a_shape_with_channels_draws_colours(drawn: list[tuple[int, ...]], run: Run) -> None:
+    sg.VAE(n_visible=48, hidden=(3,), n_latent=2, backend="numpy").save("colours.safetensors")
+    sample = ("sample", "colours.safetensors", "--backend", "numpy")
+    assert run(*sample, "--shape", "4x4x3").exit_code == 0
+    assert run(*sample, "--shape", "6x8x1").exit_code == 0
+    assert drawn == [(4, 4, 3), (6, 8, 1)]
+
+
+def test_a_convolutional_model_knows_the_shape_of_its_images(drawn: list[tuple[int, ...]], run: Run) -> None:
+    for image_shape in ((4, 4, 3), (2, 8)):
+        sg.ConvVAE(image_shape, channels=(2,), n_dense=3, backend="numpy").save("conv.safetensors")
+        assert run("sample", "conv.safetensors", "--backend", "numpy").exit_code == 0
+    assert drawn == [(4, 4, 3), (2, 8)]
 
 
 @pytest.mark.parametrize("shape", ["-8x-8", "0x0"])

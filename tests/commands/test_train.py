@@ -25,7 +25,7 @@ def _vae(run: Run, *options: str) -> Result:
     ("options", "more"),
     [
         ((), {"latent-plane.png", "latent-clusters.png"}),
-        (("--latent", "3"), {"latent-clusters.png"}),
+        (("--latent", "3"), {"latent-clusters.png", "latent-kl.png"}),
         (("--latent", "1"), set()),
         (("--data", "bars-and-stripes"), {"latent-plane.png"}),  # it has no labels
     ],
@@ -41,7 +41,8 @@ def test_a_run_leaves_its_files_and_lists_them(options: tuple[str, ...], more: s
 def test_options_reach_the_model(run: Run) -> None:
     options = (
         "--hidden 7,6 --decoder-hidden 5 --latent 3 --activation tanh --likelihood gaussian --output-mean sigmoid "
-        "--sigma learned --beta 0.5 --beta-warmup 9 --seed 4 --dtype float64 --batch-size 100 --learning-rate 0.002"
+        "--sigma learned --beta 0.5 --beta-warmup 9 --draws 2 --seed 4 --dtype float64 --batch-size 100 "
+        "--learning-rate 0.002"
     )
     _vae(run, *options.split())
     vae = sg.load("out/vae.safetensors")
@@ -54,6 +55,9 @@ def test_options_reach_the_model(run: Run) -> None:
         "output_mean": "sigmoid",
         "sigma": "learned",
         "beta": LinearWarmup(9, stop=0.5),
+        "n_samples": 2,
+        "objective": "elbo",
+        "binarise": False,
         "seed": 4,
         "dtype": "float64",
     }
@@ -62,10 +66,13 @@ def test_options_reach_the_model(run: Run) -> None:
     assert vae.step == 15  # 1,442 images in batches of 100
 
 
-def test_the_importance_weighted_bound_is_an_option(run: Run) -> None:
-    _vae(run, *"--objective iwae --draws 3 --binarise".split())
-    vae = sg.load("out/vae.safetensors")
-    assert (vae.objective, vae.n_samples, vae.binarise) == ("iwae", 3, True)
+def test_what_was_trained_on_draws_of_the_pixels_is_tested_on_draws(run: Run) -> None:
+    result = _vae(run, "--binarise")
+    assert "grey pixels were drawn as 0 or 1" in result.stdout
+    vae, x = sg.load("out/vae.safetensors", "numpy"), sg.datasets.load("digits").x_test
+    elbo = vae.elbo(vae.streams["sampling"].bernoulli(x)).mean()
+    assert re.search(r"^ELBO +(-[\d.]+)", result.stdout, re.MULTILINE)[1] == f"{elbo:.2f}"
+    assert "grey pixels" not in _vae(run, "--binarise", "--data", "bars-and-stripes", "--overwrite").stdout
 
 
 def test_empty_widths_mean_no_hidden_layer(run: Run) -> None:

@@ -152,6 +152,11 @@ def test_options_of_the_loss_are_those_of_the_dense_model():
         ({"image_shape": (28, 28.0)}, "each number in image_shape must be an integer >= 1"),
         ({"channels": ()}, "channels must hold at least one number"),
         ({"channels": (32, 0)}, "each width in channels must be an integer >= 1, got 0"),
+        (
+            {"channels": (2, 2, 2, 2)},
+            r"5 x 4 pixels can be halved 3 times, .* would do so 4 times",
+        ),
+        ({"image_shape": (1, 1), "channels": (2,)}, "1 x 1 pixels can be halved 0 times"),
         ({"n_dense": 0}, "n_dense must be an integer >= 1"),
         ({"kernel": 0}, "kernel must be an integer >= 1"),
         ({"n_latent": 0}, "n_latent must be an integer >= 1"),
@@ -161,6 +166,11 @@ def test_options_of_the_loss_are_those_of_the_dense_model():
 def test_bad_settings_are_rejected(settings, message):
     with pytest.raises(sg.InputError, match=message):
         sg.ConvVAE(**SMALL | settings, backend="numpy")
+
+
+def test_an_image_can_be_halved_down_to_one_pixel():
+    vae = sg.ConvVAE(**SMALL | {"channels": (2, 2, 2)}, backend="numpy")
+    assert [geometry.grid for geometry in vae.encoder_network.geometries] == [(3, 2), (2, 1), (1, 1)]
 
 
 def test_images_that_are_no_rows_are_rejected_with_the_shape_that_was_expected():

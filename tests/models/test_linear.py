@@ -72,7 +72,7 @@ def test_prior_times_likelihood_over_posterior_is_the_evidence_at_every_z(any_mo
     for one in z:
         log_prior = gaussian_log_density(one, 0, np.eye(Z))
         log_posterior = gaussian_log_density(one - mean, 0, covariance)
-        log_p = log_prior - any_model.nll(one[None], X) - log_posterior
+        log_p = log_prior - any_model.nll(one, X) - log_posterior
         np.testing.assert_allclose(log_p, any_model.log_likelihood(X), rtol=1e-11)
 
 
@@ -83,6 +83,13 @@ def test_worked_example():
     assert model.log_likelihood(x)[0] + 0.5 * math.log(2 * math.pi) == pytest.approx(-2.265512, abs=5e-7)
     mean, covariance = model.posterior(x)
     assert (mean.item(), covariance.item()) == (pytest.approx(1.0, abs=1e-15), pytest.approx(0.5, abs=1e-15))
+
+
+def test_nll_has_one_value_for_each_latent_vector_of_each_example(any_model):
+    z = GENERATOR.normal(size=(3, len(X), Z))
+    several = any_model.nll(z, X)
+    assert several.shape == (3, len(X))
+    np.testing.assert_array_equal(any_model.nll(z[1], X), several[1])
 
 
 # ---- the maximum of the likelihood ----

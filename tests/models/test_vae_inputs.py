@@ -97,6 +97,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
         vae.log_likelihood,
         vae.balancing_beta,
         lambda x: vae.sample_posterior(x, 2),
+        lambda x: vae.nll(noise, x),
         lambda x: vae.loss_and_grad(x, noise),
         lambda x: vae.loss_grad_x(x, noise),
         lambda x: vae.fit(x, epochs=1, progress=False),
@@ -146,6 +147,24 @@ def test_bad_noise_is_rejected(noise, message):
 def test_bad_latent_vectors_are_rejected(z, message):
     with pytest.raises(sg.InputError, match=message):
         small_vae().decode(z)
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (np.zeros((2, 2)), r"z must have shape \(3, 2\) or \(k, 3, 2\) for 3 examples, got \(2, 2\)"),
+        (np.zeros((3, 3)), r"z must have shape .* got \(3, 3\)"),
+        (np.zeros(2), r"z must have shape .* got \(2,\)"),
+        (np.zeros((1, 1, 3, 2)), "z must have shape"),
+        (np.zeros((0, 3, 2)), "z has no rows"),
+        (np.full((3, 2), np.nan), "z has NaN"),
+        (None, "z must hold real numbers"),
+    ],
+)
+def test_latent_vectors_that_are_not_those_of_the_examples_have_no_likelihood(z, message):
+    for model in (small_vae(), sg.LinearGaussianModel(4, 2)):
+        with pytest.raises(sg.InputError, match=message):
+            model.nll(z, HALF)
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "3", True])

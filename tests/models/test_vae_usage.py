@@ -50,6 +50,25 @@ def test_latent_vectors_of_any_number_of_axes_are_decoded_alike(vae):
     assert ((decoded > 0) & (decoded < 1)).all()
 
 
+def test_nll_is_that_of_the_decoded_mean_for_one_or_several_latent_vectors_an_example(vae, backend):
+    z = GENERATOR.normal(size=(3, 7, 2)).astype("float32")
+    p = vae.decode(z).astype("float64")
+    expected = -(X * np.log(p) + (1 - X) * np.log1p(-p)).sum(axis=-1)
+    np.testing.assert_allclose(vae.nll(z, X), expected, rtol=1e-5)
+    np.testing.assert_allclose(vae.nll(z[1], X), expected[1], rtol=1e-5)
+    gaussian = sg.VAE(6, (5,), 2, likelihood="gaussian", sigma=0.3, backend=backend)
+    squares = ((X - gaussian.decode(z)) / 0.3) ** 2
+    expected = (0.5 * squares + math.log(0.3 * math.sqrt(2 * math.pi))).sum(axis=-1)
+    np.testing.assert_allclose(gaussian.nll(z, X), expected, rtol=1e-4)
+
+
+def test_nll_at_a_draw_of_the_posterior_is_the_reconstruction_term(vae):
+    noise = vae.draw_noise(X)
+    mean, log_var = vae.encode(X)
+    terms, _ = vae.loss_and_grad(X, noise)
+    assert vae.nll(mean + np.exp(log_var / 2) * noise, X).mean() == pytest.approx(float(terms.reconstruction), rel=1e-6)
+
+
 def test_reconstruction_is_the_decoded_mean(vae):
     mean, log_var = vae.encode(X)
     assert mean.shape == log_var.shape == (7, 2)

@@ -5,7 +5,7 @@ A new model is an entry here, and a module of `scratchgen.cli` with its options.
 
 from __future__ import annotations
 
-from scratchgen.commands.families import autoencoders, boltzmann, energy, vae
+from scratchgen.commands.families import autoencoders, boltzmann, energy, linear, vae
 from scratchgen.commands.families.family import Family
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
@@ -13,6 +13,7 @@ from scratchgen.models.model import Model
 FAMILIES = {  # by the name of the class
     "VAE": vae.FAMILY,
     "ConvVAE": vae.FAMILY,
+    "LinearGaussianModel": linear.FAMILY,
     "RBM": boltzmann.FAMILY,
     "EnergyModel": energy.FAMILY,
     "Autoencoder": autoencoders.FAMILY,

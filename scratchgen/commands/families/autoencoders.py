@@ -10,7 +10,7 @@ import numpy as np
 from scratchgen import plots
 from scratchgen.backend import to_numpy
 from scratchgen.commands.families.examples import N_COLUMNS, examples
-from scratchgen.commands.families.family import Family, HeldOut, Picture
+from scratchgen.commands.families.family import Family, HeldOut, Picture, is_grey
 from scratchgen.commands.options import Evaluation
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
@@ -114,7 +114,7 @@ def _training_curves(model: Autoencoder, data: Dataset) -> Figure:
 
 _PICTURES = {
     "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions),
-    "filters.png": Picture(f"the weights of the first layer, of at most {N_FILTERS} units", _filters),
+    "filters.png": Picture(f"the weights of the first layer, of at most {N_FILTERS} units", _filters, is_grey),
     "code-clusters.png": Picture(
         "where the encoder puts the held-out images, by label",
         _code_clusters,

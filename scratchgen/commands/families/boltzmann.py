@@ -9,12 +9,13 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
-from scratchgen.commands.families.family import Family, HeldOut, Images, Picture
+from scratchgen.commands.families.family import GREYS_WERE_DRAWN, Family, HeldOut, Images, Picture, is_grey
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
 from scratchgen.inference.annealing import salakhutdinov_murray_schedule
 from scratchgen.inference.enumeration import MAXIMUM_UNITS
+from scratchgen.inference.parameters import are_states
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
@@ -44,7 +45,7 @@ def _options(rbm: RBM) -> dict[str, Any]:
 
 def _held_out(rbm: RBM, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     v = _states(rbm, x)
-    remarks = [] if v is x else ["grey pixels were drawn as 0 or 1, their intensity being the probability of 1"]
+    remarks = [] if v is x else [GREYS_WERE_DRAWN]
     free_energy = to_numpy(rbm.free_energy(v))
     terms = {"free energy": estimate(free_energy)}
     if rbm.visible == "bernoulli":
@@ -62,7 +63,7 @@ def _held_out(rbm: RBM, x: np.ndarray, evaluation: Evaluation, progress: bool) -
 
 def _states(rbm: RBM, x: np.ndarray) -> Array:
     """Return images as this model can have made them: for Bernoulli units drawn as 0 or 1 where they are grey."""
-    if rbm.visible == "gaussian" or not bool(((x != 0) & (x != 1)).any()):
+    if rbm.visible == "gaussian" or are_states(x):
         return x
     return rbm.streams["sampling"].bernoulli(rbm.check_data(x))
 
@@ -141,7 +142,7 @@ def _free_energy_gap(rbm: RBM, data: Dataset) -> Figure:
 
 
 _PICTURES = {
-    "filters.png": Picture(f"the couplings of the hidden units, of at most {N_FILTERS}", _filters),
+    "filters.png": Picture(f"the couplings of the hidden units, of at most {N_FILTERS}", _filters, is_grey),
     "fantasies.png": Picture("chains that start from noise, as the Gibbs sweeps go on: means of p(v|h)", _fantasies),
     "one-step.png": Picture("held-out images beside the means of p(v|h) after one Gibbs sweep", _one_step),
     "free-energies.png": Picture("free energies of held-out images, samples and noise", _free_energies),

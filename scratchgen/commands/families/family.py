@@ -25,6 +25,9 @@ class HeldOut(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+GREYS_WERE_DRAWN = "grey pixels were drawn as 0 or 1, their intensity being the probability of 1"  # a remark
+
+
 class Images(NamedTuple):
     """New images (n, n_visible), and what they are, in words."""
 
@@ -38,6 +41,11 @@ class Picture(NamedTuple):
     description: str
     draw: Callable[[Any, Dataset], Figure]
     suits: Callable[[Any, Dataset], bool] = lambda model, data: True
+
+
+def is_grey(model: Any, data: Dataset) -> bool:
+    """Say whether the images have no colours: a picture of weights has colours of its own."""
+    return len(data.image_shape) == 2
 
 
 @dataclass(frozen=True)

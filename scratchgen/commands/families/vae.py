@@ -9,16 +9,19 @@ import numpy as np
 from scratchgen import plots
 from scratchgen.backend import to_numpy
 from scratchgen.commands.families.examples import N_COLUMNS, examples
-from scratchgen.commands.families.family import Family, HeldOut, Images, Picture
+from scratchgen.commands.families.family import GREYS_WERE_DRAWN, Family, HeldOut, Images, Picture
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
+from scratchgen.inference.parameters import are_states
 from scratchgen.ops.divergences import kl_standard_normal_forward
 from scratchgen.random import Stream
+from scratchgen.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from scratchgen.models.linear import LinearGaussianModel
     from scratchgen.models.vae import VAE
 
 _BLOCK = 100  # examples between two updates of the progress bar
@@ -35,18 +38,21 @@ def _describe(vae: VAE) -> str:
 
 
 def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
-    terms = _bound_terms(vae, x)
-    return HeldOut(terms | _log_likelihood_term(vae, x, evaluation.samples, progress) if evaluation.samples else terms)
+    seen = vae.draw_data(vae.check_data(x), vae.streams["sampling"])  # as in training
+    terms = _bound_terms(vae, seen)
+    if evaluation.samples:
+        terms |= _log_likelihood_term(vae, seen, evaluation.samples, progress)
+    return HeldOut(terms, (GREYS_WERE_DRAWN,) if vae.binarise and not are_states(x) else ())
 
 
-def _bound_terms(vae: VAE, x: np.ndarray) -> dict[str, Estimate]:
+def _bound_terms(vae: VAE, x: Array) -> dict[str, Estimate]:
     """Return reconstruction, KL and ELBO of `x`, with one draw of z an example: ELBO = -(reconstruction + KL)."""
     elbo = to_numpy(vae.elbo(x))
     kl = to_numpy(kl_standard_normal_forward(*vae.encode(x))[0])
     return {"reconstruction": estimate(-elbo - kl), "KL": estimate(kl), "ELBO": estimate(elbo)}
 
 
-def _log_likelihood_term(vae: VAE, x: np.ndarray, n_samples: int, progress: bool) -> dict[str, Estimate]:
+def _log_likelihood_term(vae: VAE, x: Array, n_samples: int, progress: bool) -> dict[str, Estimate]:
     """Return log p(x), importance-sampled with `n_samples` draws of z an example."""
     from tqdm.auto import tqdm
 
@@ -61,17 +67,18 @@ def _log_likelihood_term(vae: VAE, x: np.ndarray, n_samples: int, progress: bool
 # ------------------------------------------------------------------------------------------------------------ pictures
 
 
-def _sample(vae: VAE, n: int, sampling: Sampling, stream: Stream | None) -> Images:
+def sample(vae: VAE | LinearGaussianModel, n: int, sampling: Sampling, stream: Stream | None) -> Images:
+    """Draw new images: z from the prior, then x."""
     x = vae.sample(n, mean=sampling.mean, stream=stream)
     return Images(x, "the means of p(x|z)" if sampling.mean else "drawn from p(x|z)")
 
 
-def _reconstructions(vae: VAE, data: Dataset) -> Figure:
+def _reconstructions(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     x = examples(data)
     return plots.reconstructions(x, vae.reconstruct(x), data.image_shape, n_columns=N_COLUMNS)
 
 
-def _samples(vae: VAE, data: Dataset) -> Figure:
+def _samples(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     return plots.image_grid(vae.sample(N_SAMPLES, mean=True), data.image_shape)
 
 
@@ -79,18 +86,21 @@ def _training_curves(vae: VAE, data: Dataset) -> Figure:
     return plots.training_curves(vae.history)
 
 
-def _latent_plane(vae: VAE, data: Dataset) -> Figure:
+def _latent_plane(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     return plots.latent_plane(vae.decode, data.image_shape)
 
 
-def _latent_clusters(vae: VAE, data: Dataset) -> Figure:
+def _latent_clusters(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     return plots.latent_clusters(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
 
 
-_PICTURES = {
+def _kl_bars(vae: VAE, data: Dataset) -> Figure:
+    return plots.kl_bars(*vae.encode(data.x_test))
+
+
+PICTURES = {  # of the linear Gaussian model too
     "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions),
     "samples.png": Picture("new images: z from the prior, then the mean of p(x|z)", _samples),
-    "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
     "latent-plane.png": Picture(
         "what the decoder makes of each point of the plane", _latent_plane, lambda vae, data: vae.n_latent == 2
     ),
@@ -100,5 +110,13 @@ _PICTURES = {
         lambda vae, data: vae.n_latent >= 2 and data.y_test is not None,
     ),
 }
+_OF_TRAINING = {
+    "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
+    "latent-kl.png": Picture(
+        "what each latent variable adds to the KL divergence: those without a bar are not in use",
+        _kl_bars,
+        lambda vae, data: vae.n_latent > 2,
+    ),
+}
 
-FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, _sample, _PICTURES)
+FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, sample, PICTURES | _OF_TRAINING)

@@ -32,9 +32,8 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.models.autoencoders.pca import compare_with_pca
-from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS, BernoulliLikelihood, GaussianLikelihood
 from scratchgen.models.model import Model
-from scratchgen.models.vae import LIKELIHOODS, OUTPUT_MEANS
 from scratchgen.nn.mlp import (
     Layers,
     mlp_backward_,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scratchgen.errors import InputError
 from scratchgen.inference import ais, exact, mean_field, pseudo_likelihood
+from scratchgen.inference.parameters import refuse_greys
 from scratchgen.ops.boltzmann import RBMParams, free_energy_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -92,9 +93,12 @@ def log_likelihood(rbm: RBM, x: Any, log_partition: float | None = None) -> Arra
     Raises
     ------
     InputError
-        Bad data; a log Z that is no finite number; or none is given and the model is too large to be enumerated.
+        Bad data; for Bernoulli units values between 0 and 1, which have a free energy and no probability; a log Z that
+        is no finite number; or none is given and the model is too large to be enumerated.
     """
     x = rbm.check_data(x)
+    if rbm.visible == "bernoulli":
+        refuse_greys("x", x)
     if log_partition is None:
         log_partition = exact.log_partition(*rbm.machine)
     elif not is_finite_number(log_partition):

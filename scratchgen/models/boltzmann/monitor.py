@@ -8,6 +8,7 @@ import numpy as np
 
 from scratchgen.backend import to_numpy
 from scratchgen.inference import exact
+from scratchgen.inference.parameters import are_states
 from scratchgen.inference.pseudo_likelihood import pseudo_log_likelihood
 from scratchgen.ops.boltzmann import free_energy_forward
 from scratchgen.random import Stream
@@ -32,7 +33,9 @@ def monitor(rbm: RBM, x: Array, validation: Array | None) -> dict[str, float]:
     if validation is not None:
         held_out, _ = free_energy_forward(rbm.machine, rbm.draw_data(validation[:_ROWS], stream), rbm.backend)
         row["free_energy_gap"] = float(held_out.mean()) - float(free_energy.mean())
-    if rbm.visible == "bernoulli" and not bool(((x != 0) & (x != 1)).any()):
+    if rbm.visible == "bernoulli":
+        if not are_states(x):
+            return row  # greys have no probability
         n_rows = max(1, int(_FLIPS / rbm.W.size))
         row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(x[:n_rows], rbm.W, rbm.b, rbm.c).mean())
     if _is_small(rbm):

@@ -258,9 +258,9 @@ class RBM(Model):
         -------
         History
             Besides the terms, of the first 1,000 training rows: `reconstruction_error`, the squared distance of x to
-            E[v | E[h | x]]; for 0/1 data `pseudo_log_likelihood` (of fewer rows where the model is large); where one
-            layer has at most 16 units `log_likelihood`. For "pt" `swap_rate` and `lowest_swap_rate`, mean and minimum
-            over neighbouring temperatures of the exchanged fraction.
+            E[v | E[h | x]]; for 0/1 data `pseudo_log_likelihood` (of fewer rows where the model is large); for
+            0/1 data, or Gaussian units, `log_likelihood` where one layer has at most 16 units. For "pt" `swap_rate` and
+            `lowest_swap_rate`, mean and minimum over neighbouring temperatures of the exchanged fraction.
         """
         self.monitor_every = check_count("monitor_every", monitor_every)
         if method is None:

@@ -42,9 +42,11 @@ def test_history_has_the_documented_columns(variant, options, columns):
     assert np.isfinite(list(history.columns.values())).all()
 
 
-def test_greys_have_no_pseudo_log_likelihood_unless_they_are_binarised():
-    assert "pseudo_log_likelihood" not in train(sg.RBM(6, 4), GREY).columns
-    assert "pseudo_log_likelihood" in train(sg.RBM(6, 4, binarise=True), GREY).columns
+def test_greys_have_no_likelihood_unless_they_are_binarised():
+    likelihoods = {"pseudo_log_likelihood", "log_likelihood"}
+    assert not likelihoods & train(sg.RBM(6, 4), GREY).columns.keys()
+    assert likelihoods <= train(sg.RBM(6, 4, binarise=True), GREY).columns.keys()
+    assert "log_likelihood" in train(sg.RBM(6, 4, visible="gaussian"), GREY).columns
 
 
 @pytest.mark.parametrize(

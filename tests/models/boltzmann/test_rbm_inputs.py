@@ -205,11 +205,21 @@ def test_bad_arguments_of_the_likelihood_are_rejected():
         rbm.log_partition("sampling")
     for log_partition in ("3", float("nan"), float("inf"), np.zeros(3)):
         with pytest.raises(sg.InputError, match="log_partition must be a finite number"):
-            rbm.log_likelihood(HALF, log_partition)
+            rbm.log_likelihood(HIDDEN[:, :1] + np.zeros(4), log_partition)
     with pytest.raises(sg.InputError, match="temperatures"):
         rbm.annealed_importance_sampling(inverse_temperatures=[0.0, 0.5])
     with pytest.raises(sg.InputError, match="temperatures"):
         rbm.reverse_annealed_importance_sampling(HALF, inverse_temperatures=[1.0, 0.0])
+
+
+def test_a_grey_has_no_probability_and_the_error_says_how_to_binarise():
+    message = r"x must hold states, .*: binarise it first, by a draw, .*bernoulli\(x\), or by a threshold, x > 0.5"
+    for log_partition in (None, 3.0):
+        with pytest.raises(sg.InputError, match=message):
+            small_rbm().log_likelihood(HALF, log_partition)
+    rbm = small_rbm(visible="gaussian")
+    assert np.isfinite(rbm.log_likelihood(HALF)).all()
+    assert np.isfinite(small_rbm().log_likelihood(HALF > 0.5)).all()
 
 
 def test_every_error_is_one_of_ours_and_a_value_error():

@@ -96,7 +96,7 @@ def test_without_binarise_greys_are_taken_as_they_are():
 def test_machines_and_batches_of_all_shapes_are_trained(
     n_visible, n_hidden, n, n_chains, n_temperatures, k, centred, backend
 ):
-    x = np.random.default_rng(0).random((n, n_visible))
+    x = np.random.default_rng(0).random((n, n_visible)).round()
     rbm = sg.RBM(n_visible, n_hidden, centred=centred, backend=backend)
     for options in (
         {"method": "cd", "k": k},
