@@ -2,8 +2,8 @@
 
 Every method sees the same labelled examples in a draw, as many of each class (`scratchgen.hide_labels`, its seed is the
 number of the draw), and the same test set. What learns without labels, the VAEs of rows (c) and (d), is trained once,
-on all training examples, and serves all draws and numbers of labels. "80/20" pools the training and the test examples of
-the data set, labels 80 % of them and tests on the others; each draw has its own split.
+on all training examples, and serves all draws and numbers of labels. "80/20" pools the training and the test examples
+of the data set, labels 80 % of them and tests on the others; each draw has its own split.
 
 Rows, in the order of the table:
 
