@@ -24,6 +24,7 @@ _EXPORTS = {
     "DenoisingAutoencoder": "models.autoencoders.denoising",
     "Labelled": "labels",
     "LinearGaussianModel": "models.linear",
+    "OnDisk": "training.on_disk",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
     "SparseAutoencoder": "models.autoencoders.sparse",

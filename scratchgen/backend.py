@@ -165,3 +165,69 @@ def to_numpy(x: Any) -> np.ndarray:
     if cupy is not None and isinstance(x, cupy.ndarray):
         return cupy.asnumpy(x)
     return np.asarray(x)
+
+
+class DeviceCopies:
+    """Copies of host batches to the GPU, made on a CUDA stream of their own while the current stream computes.
+
+    Batch i uses slot i modulo `n_slots`: a pinned buffer on the host, without which a copy is not asynchronous, and a
+    buffer on the device. `send` may run in another thread; batch i + n_slots is sent after batch i was released. No
+    batch is larger than the first.
+    """
+
+    def __init__(self, n_slots: int) -> None:
+        import cupy
+
+        self._device = cupy.cuda.Device()  # in a new thread it would be device 0
+        self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._slots: list[_Slot | None] = [None] * n_slots
+        self._n_sent = 0
+
+    def send(self, x: np.ndarray) -> tuple[_Slot, int]:
+        """Start the copy of `x`, which may change once this has returned; return its slot and number of rows."""
+        index, n = self._n_sent % len(self._slots), len(x)
+        self._n_sent += 1
+        with self._device, self._stream:
+            slot = self._slots[index] = self._slots[index] or _Slot.like(x)
+            slot.copied.synchronize()  # the host waits: this buffer's last copy must have left it
+            slot.host[:n] = x
+            self._stream.wait_event(slot.used)  # the copy waits: kernels may still read this buffer's last batch
+            slot.device[:n].set(slot.host[:n], stream=self._stream)
+            slot.copied.record(self._stream)
+        return slot, n
+
+    def receive(self, sent: tuple[_Slot, int]) -> Array:
+        """Return the batch on the device; what the current stream does from now on waits for its copy."""
+        slot, n = sent
+        self._compute_stream().wait_event(slot.copied)
+        return slot.device[:n]
+
+    def release(self, sent: tuple[_Slot, int]) -> None:
+        """Let the slot be used again, when the current stream has done what it was asked for so far."""
+        sent[0].used.record(self._compute_stream())
+
+    def close(self) -> None:
+        """Wait for the copies and kernels under way: their buffers are about to be given back."""
+        self._device.synchronize()
+
+    @staticmethod
+    def _compute_stream() -> Any:
+        import cupy
+
+        return cupy.cuda.get_current_stream()
+
+
+@dataclass(frozen=True)
+class _Slot:
+    host: np.ndarray
+    device: Array
+    copied: Any  # event after the last copy
+    used: Any  # event after the kernels that read it
+
+    @classmethod
+    def like(cls, x: np.ndarray) -> _Slot:
+        import cupy
+        import cupyx
+
+        events = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
+        return cls(cupyx.empty_pinned(x.shape, x.dtype), cupy.empty(x.shape, x.dtype), *events)

@@ -19,6 +19,7 @@ from scratchgen.optim import Adam, Optimizer, OptimizerState, check_optimizer
 from scratchgen.random import Stream
 from scratchgen.training import fit
 from scratchgen.training.sources import ArraySource, Source
+from scratchgen.training.streamed import streamed_source
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, check_dtype, check_matrix, check_numbers
 
@@ -60,6 +61,7 @@ class Model(ABC):
 
     # ------------------------------------------------------------------------------- what a subclass provides
 
+    n_visible: int
     term_names: tuple[str, ...]
 
     @abstractmethod
@@ -107,9 +109,9 @@ class Model(ABC):
         Raises
         ------
         InputError
-            As of `check_data`.
+            As of `check_data`, and of `scratchgen.OnDisk` for files.
         """
-        return ArraySource(self.check_data(x, name))
+        return streamed_source(self, x, name) or ArraySource(self.check_data(x, name))
 
     def draw_data(self, x: Array, stream: Stream) -> Array:
         """Return the batch `x` as the loss is to see it this time: itself, unless the model draws it afresh."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +52,20 @@ def fit(
 
     Parameters
     ----------
-    x : array (n, n_visible)
+    x : array (n, n_visible), numpy.memmap, path, OnDisk or callable
+        Data that need not fit into memory are one of: a memmap; the path of a folder of .npy files of shapes
+        (n_i, n_visible), or of one such file; either of them within `scratchgen.OnDisk`, which can scale the numbers
+        and says how much memory shuffling may use; or a function that returns a fresh iterator of arrays, of any number
+        of rows each, for each pass. Any real dtype: batches become the model's, and nothing is scaled unasked.
     epochs : int
         Further passes over the data.
     batch_size : int
     optimizer : Adam or SGD, optional
         One that differs from the model's present optimiser replaces it and starts without moments, at step 0 of its
         learning rate. By default the model's own, which is ``Adam(1e-3)`` at first.
-    validation : array (m, n_visible), optional
-        Its loss is recorded each epoch. It draws from its own stream: asking for it changes nothing else.
+    validation : optional
+        Data of any kind that `x` may be. Their loss is recorded each epoch. It draws from its own stream: asking for it
+        changes nothing else.
     callbacks : sequence of callables
         Each is called with the model after each epoch; training ends after the calls in which one returned True.
     checkpoint : path, optional
@@ -90,6 +95,18 @@ def fit(
     -----
     ReproducibilityWarning
         The model was trained so far with another matrix library, core type or number of threads.
+
+    Notes
+    -----
+    Files are read, checked and brought to the model's backend by a background thread that ends with the pass, at most
+    four batches ahead; a bad number is found when its batch is, and the error names file and row. They are shuffled in
+    two levels, blocks of rows and then rows within a buffer (`scratchgen.training.disk_source` says what is random in
+    that): where the data fit into the buffer, the order is the one that an array is given. Initial values and what a
+    model monitors are computed from at most 4,096 rows at equal distances.
+
+    What a function yields is cut and joined to batches in the order in which it comes: to shuffle it, and to repeat it
+    exactly when training is resumed, is the function's task. It is called once for each pass, by the thread, and once
+    before the first for a sample, the first rows up to 4,096.
     """
     source = model.training_source(x, "x")
     held_out = None if validation is None else model.training_source(validation, "validation")
@@ -110,10 +127,12 @@ def fit(
         model.adapt_to_data_(source.examples())
     last_saved: str | None = None
 
-    with _progress_bar(progress, epochs * source.n_batches(batch_size)) as bar:
+    n_batches = source.n_batches(batch_size)
+    with _progress_bar(progress, None if n_batches is None else epochs * n_batches) as bar:
         for done in range(1, epochs + 1):
             started = time.perf_counter()
             row = _train_epoch(model, source, batch_size, last_saved, bar)
+            bar.total = bar.total or epochs * bar.n  # known after the first pass, where it was not before
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
             with np.errstate(over="ignore", invalid="ignore"):  # where training diverges, the next epoch says so
@@ -156,13 +175,14 @@ def _train_epoch(model: Model, source: Source, batch_size: int, last_saved: str 
     }
     gradient, grads = model.empty_grads()
     recorder = TermRecorder(model, source.n_batches(batch_size), last_saved)
-    for batch in source.shuffled(batch_size, model.streams["shuffling"]):
-        stream = model.streams["training_noise"]
-        terms = model.training_terms_(model.draw_data(batch, stream), stream, grads)
-        recorder.add(terms, len(batch))
-        model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
-        model.step += 1
-        bar.update()
+    with _one_pass(source.shuffled(batch_size, model.streams["shuffling"])) as batches:
+        for batch in batches:
+            stream = model.streams["training_noise"]
+            terms = model.training_terms_(model.draw_data(batch, stream), stream, grads)
+            recorder.add(terms, len(batch))
+            model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
+            model.step += 1
+            bar.update()
     row = recorder.means() | scheduled
     if not bool(model.backend.xp.isfinite(model.theta).all()):  # by the last step: no loss has seen them yet
         raise diverged(f"a parameter became NaN or infinite at step {model.step - 1}", last_saved)
@@ -173,15 +193,26 @@ def _train_epoch(model: Model, source: Source, batch_size: int, last_saved: str 
 def _validate(model: Model, source: Source, batch_size: int) -> dict[str, float]:
     """Return the mean of each term over the examples, with noise from the validation stream."""
     recorder = TermRecorder(model, source.n_batches(batch_size), None, must_be_finite=False)
-    for batch in source.in_order(batch_size):
-        stream = model.streams["validation"]
-        batch = model.draw_data(batch, stream)
-        recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), len(batch))
+    with _one_pass(source.in_order(batch_size)) as batches:
+        for batch in batches:
+            stream = model.streams["validation"]
+            batch = model.draw_data(batch, stream)
+            recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), len(batch))
     return recorder.means()
 
 
 @contextlib.contextmanager
-def _progress_bar(wanted: bool, total: int) -> Iterator[Any]:
+def _one_pass(batches: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """Give the batches, and close what gives them however the pass ends: a thread may be reading ahead for it."""
+    try:
+        yield batches
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
+
+
+@contextlib.contextmanager
+def _progress_bar(wanted: bool, total: int | None) -> Iterator[Any]:
     if wanted:
         from tqdm.auto import tqdm
     else:

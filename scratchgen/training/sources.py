@@ -14,10 +14,14 @@ from scratchgen.typing import Array
 
 
 class Source(Protocol):
-    """Examples, checked and on the model's backend, as batches; whatever has a length can be a batch."""
+    """Examples, checked and on the model's backend, as batches; whatever has a length can be a batch.
 
-    def n_batches(self, batch_size: int) -> int:
-        """Return the number of batches in one pass over the examples."""
+    A batch may be overwritten once the next one has been asked for. A pass that is left before its end must be closed
+    where it is a generator: a thread may be reading ahead for it.
+    """
+
+    def n_batches(self, batch_size: int) -> int | None:
+        """Return the number of batches in one pass over the examples, or None where it is not known beforehand."""
 
     def examples(self) -> Any:
         """Return the examples that initial values and what a model monitors are computed from, as one batch."""
