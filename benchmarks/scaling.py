@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from typing import Any
 from benchmarks import gibbs, vae_step
 from benchmarks.devices import synchronise_cuda
 from benchmarks.harness import Contender
+from benchmarks.memory import peak_resident_bytes
 from benchmarks.mnist import load_rows
 from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
 from scratchgen import VAE, BackendError, get_backend
@@ -148,17 +148,11 @@ def measure_epoch(n_images: int, backend: str) -> None:
     """Train for one epoch, in this process; print its seconds and by how many bytes the peak memory grew."""
     vae = VAE(784, (vae_step.N_HIDDEN,), vae_step.N_LATENT, backend=backend)
     vae.fit(load_rows(vae_step.BATCH)[0], epochs=1, progress=False)  # compiles
-    before = _peak()
+    before = peak_resident_bytes()
     x = load_rows(n_images)[0]
     started = time.perf_counter()
     vae.fit(x, epochs=1, progress=False)
-    print(time.perf_counter() - started, _peak() - before)
-
-
-def _peak() -> int:
-    """Return the peak of resident memory in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(time.perf_counter() - started, peak_resident_bytes() - before)
 
 
 def epochs(images: Sequence[int], threads: int) -> list[dict[str, float]]:
