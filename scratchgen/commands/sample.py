@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from scratchgen.commands.pictures import DOTS_PER_INCH
 from scratchgen.errors import InputError
 from scratchgen.random import Stream
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FORMATS = (".png", ".npy")
 
 
@@ -31,7 +35,7 @@ def draw_samples(
     image_shape: tuple[int, int] | None,
     backend_name: str,
 ) -> None:
-    """Draw `n` images and write them to each of `outs`: a grid (.png), or an array (n, n_visible) (.npy).
+    """Draw `n` images or points and write them to each of `outs`: a picture (.png), or an array (n, n_visible) (.npy).
 
     Raises
     ------
@@ -57,10 +61,21 @@ def draw_samples(
     x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":
-            plots.image_grid(x, _check_shape(image_shape, model.n_visible)).savefig(out, dpi=DOTS_PER_INCH)
+            _draw(x, image_shape).savefig(out, dpi=DOTS_PER_INCH)
         else:
             np.save(out, x)
-        print(f"wrote {out}: {n} images, {drawn.description}")
+        print(f"wrote {out}: {n} {'points' if _are_points(x, image_shape) else 'images'}, {drawn.description}")
+
+
+def _draw(x: np.ndarray, image_shape: tuple[int, int] | None) -> Figure:
+    if _are_points(x, image_shape):
+        return plots.point_clouds({"samples": x})
+    return plots.image_grid(x, _check_shape(image_shape, x.shape[1]))
+
+
+def _are_points(x: np.ndarray, image_shape: tuple[int, int] | None) -> bool:
+    """Say whether rows of two numbers are to be shown as points of the plane: unless a shape makes them images."""
+    return x.shape[1] == 2 and image_shape is None
 
 
 def _check_shape(image_shape: tuple[int, int] | None, n_visible: int) -> tuple[int, int]:

@@ -15,9 +15,15 @@ from scratchgen.commands.families import family_of
 from scratchgen.commands.folders import interruptible, prepare_folder, print_contents
 from scratchgen.commands.options import Evaluation, Run
 from scratchgen.commands.pictures import save_pictures
+from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
 from scratchgen.optim import Optimizer
+
+
+def features_of(data: Dataset) -> dict[str, Any]:
+    """Return the setting that a model without a sense of images needs to know of its data."""
+    return {"n_visible": data.x_train.shape[1]}
 
 
 def train_model(
@@ -26,6 +32,7 @@ def train_model(
     settings: Mapping[str, Any],
     optimizer: Optimizer,
     evaluation: Evaluation,
+    settings_for: Callable[[Dataset], Mapping[str, Any]] = features_of,
     prepare: Callable[[Any], None] = lambda model: None,
     **fit_options: Any,
 ) -> None:
@@ -35,11 +42,13 @@ def train_model(
     ----------
     run : Run
     model_class : callable
-        Makes the model from `settings`, n_visible, seed, dtype and backend.
+        Makes the model from all settings, seed, dtype and backend.
     settings : mapping
     optimizer : Optimizer
     evaluation : Evaluation
-        How closely to look at the test images.
+        How closely to look at the test examples.
+    settings_for : callable, optional
+        Takes the data; returns the settings that depend on them, by default n_visible.
     prepare : callable, optional
         Called with a model that begins its training.
     **fit_options
@@ -54,8 +63,7 @@ def train_model(
     """
     backend = announce_backend(run.backend)
     data = datasets.load(run.data)
-    n_visible = data.x_train.shape[1]
-    model = model_class(n_visible=n_visible, **settings, seed=run.seed, dtype=run.dtype, backend=backend)
+    model = model_class(**settings_for(data), **settings, seed=run.seed, dtype=run.dtype, backend=backend)
     prepare(model)
     prepare_folder(run.out)
     weights = run.out / f"{run.model}.safetensors"
@@ -66,7 +74,7 @@ def train_model(
             raise InputError(f"{weights} exists: --resume continues that run, --overwrite replaces it")
         weights.unlink()
 
-    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} images of {data.name}")
+    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} {data.example}s of {data.name}")
     with interruptible(weights, advice="; the same command with --resume continues"):
         model.fit(
             data.x_train,
@@ -80,12 +88,12 @@ def train_model(
             **fit_options,
         )
         model.history.to_csv(run.out / "history.csv")
-        print_costs(model, data, f"\n{len(data.x_test):,} test images", evaluation, progress=not run.quiet)
+        print_costs(model, data, f"\n{len(data.x_test):,} test {data.example}s", evaluation, progress=not run.quiet)
         files = {weights.name: "the model and the whole state of its training"}
         files |= {"history.csv": "the terms of the loss, epoch by epoch"} | save_pictures(model, data, run.out)
     print_contents(run.out, files)
     if family_of(model).sample is not None:  # it has a p(x)
-        print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
+        print(f"\nlog p(x) of the test {data.example}s: scratchgen evaluate {weights} --data {data.name}")
 
 
 def _saved(weights: Path, asked: Model, epochs: int, backend: Backend) -> Model:

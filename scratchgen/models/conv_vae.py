@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scratchgen.errors import InputError
 from scratchgen.models.vae import VAE
 from scratchgen.nn.image_networks import ImageDecoder, ImageEncoder
 from scratchgen.nn.networks import Network
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_widths
+from scratchgen.validation import check_channels, check_count, check_image_shape
 
 _OF_DENSE_NETWORKS = ("n_visible", "hidden", "decoder_hidden")
 
@@ -68,10 +67,8 @@ class ConvVAE(VAE):
         kernel: int = 3,
         **options: Any,
     ) -> None:
-        self.image_shape = _check_image_shape(image_shape)
-        self.channels = check_widths("channels", channels)
-        if not self.channels:
-            raise InputError("channels must hold at least one number, such as (32, 64), got ()")
+        self.image_shape = check_image_shape(image_shape)
+        self.channels = check_channels(channels)
         self.n_dense = check_count("n_dense", n_dense)
         self.kernel = check_count("kernel", kernel)
         super().__init__(math.prod(self.image_shape), (self.n_dense,), n_latent, decoder_hidden=(), **options)
@@ -98,9 +95,3 @@ class ConvVAE(VAE):
         KL divergence rules, and it kills the ReLUs of a narrow dense layer: on MNIST 1 or 2 of 16 were alive after 100
         steps, against 4 to 7 from a bias of zero, and with one alive the posterior means lie on a line.
         """
-
-
-def _check_image_shape(image_shape: Any) -> tuple[int, ...]:
-    if not isinstance(image_shape, tuple | list) or len(image_shape) not in (2, 3):
-        raise InputError(f"image_shape must be (height, width) or (height, width, channels), got {image_shape!r}")
-    return tuple(check_count("each number in image_shape", n) for n in image_shape)

@@ -15,6 +15,7 @@ FAMILIES = {  # by the name of the class
     "ConvVAE": vae.FAMILY,
     "RBM": boltzmann.FAMILY,
     "EnergyModel": energy.FAMILY,
+    "ConvEnergyModel": energy.FAMILY,
     "Autoencoder": autoencoders.FAMILY,
     "DenoisingAutoencoder": autoencoders.DENOISING,
     "SparseAutoencoder": autoencoders.FAMILY,
