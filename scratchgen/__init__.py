@@ -20,6 +20,7 @@ _EXPORTS = {
     "Adam": "optim",
     "Autoencoder": "models.autoencoders.autoencoder",
     "ContractiveAutoencoder": "models.autoencoders.contractive",
+    "ConvEnergyModel": "models.energy.conv_energy_model",
     "ConvVAE": "models.conv_vae",
     "DenoisingAutoencoder": "models.autoencoders.denoising",
     "Labelled": "labels",

@@ -24,6 +24,7 @@ from scratchgen.models.autoencoders.sparse import SparseAutoencoder
 from scratchgen.models.boltzmann.rbm import RBM
 from scratchgen.models.conv_vae import ConvVAE
 from scratchgen.models.energy.contrastive import Contrastive
+from scratchgen.models.energy.conv_energy_model import ConvEnergyModel
 from scratchgen.models.energy.dynamics import Langevin
 from scratchgen.models.energy.energy_model import EnergyModel
 from scratchgen.models.energy.score_matching import ScoreMatching
@@ -59,6 +60,14 @@ _SOFT = {"activation": "softplus", "code_activation": "swish"}
 _PIECEWISE = {"activation": "relu", "code_activation": "linear"}
 _PENALTIES = {"weight_decay": 0.3, "sparsity_cost": 0.7, "sparsity_target": 0.2}
 _ENERGY: dict[str, Any] = {"n_visible": _VISIBLE, "hidden": (_VISIBLE, _VISIBLE), "dynamics": Langevin(n_steps=2)}
+_CONV_ENERGY: dict[str, Any] = {
+    "image_shape": (5, 3),
+    "channels": (2, 2),
+    "n_dense": 3,
+    "first_kernel": 4,
+    "dynamics": Langevin(n_steps=2),
+}
+_COLOUR_ENERGY = _CONV_ENERGY | {"image_shape": (3, 3, 2), "channels": (3,), "first_kernel": 2}
 _DATA_AGAINST_SAMPLES = {"loss": Contrastive(regularisation=0.3, buffer_size=4)}
 _SLOPES = {"loss": ScoreMatching(sigma=0.4)}
 
@@ -110,18 +119,28 @@ _MODELS = (
         for name, loss in (("contrastive", _DATA_AGAINST_SAMPLES), ("score matching", _SLOPES))
         for activation in SMOOTH_ACTIVATIONS
     ),
+    _Entry(ConvEnergyModel, "contrastive", _CONV_ENERGY | _DATA_AGAINST_SAMPLES),
+    _Entry(ConvEnergyModel, "contrastive colour", _COLOUR_ENERGY | _DATA_AGAINST_SAMPLES),
+    *(
+        _Entry(ConvEnergyModel, f"score matching {f}", _CONV_ENERGY | _SLOPES | {"activation": f})
+        for f in ("swish", "tanh")
+    ),
+    _Entry(ConvEnergyModel, "score matching colour", _COLOUR_ENERGY | _SLOPES),
+)
+_ENERGIES = (  # of which the gradient with respect to the input is checked by itself
+    *(_Entry(EnergyModel, f"grad_x {f}", _ENERGY | {"activation": f}) for f in SMOOTH_ACTIVATIONS),
+    _Entry(ConvEnergyModel, "grad_x", _CONV_ENERGY),
+    _Entry(ConvEnergyModel, "grad_x colour", _COLOUR_ENERGY),
 )
 
 
 def model_pieces(backend: Backend) -> list[Piece]:
     """Return the pieces in `scratchgen.models`, on `backend`."""
     pieces = []
-    for entry in _MODELS:
-        name = f"{entry.model.__name__} {entry.variant}"
-        pieces.append(Piece(name, partial(_check_model, name, entry, backend)))
-    for activation in SMOOTH_ACTIVATIONS:
-        name = f"EnergyModel grad_x {activation}"
-        pieces.append(Piece(name, partial(_check_energy, name, activation, backend)))
+    for check, entries in ((_check_model, _MODELS), (_check_energy, _ENERGIES)):
+        for entry in entries:
+            name = f"{entry.model.__name__} {entry.variant}"
+            pieces.append(Piece(name, partial(check, name, entry, backend)))
     return pieces
 
 
@@ -152,12 +171,12 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     )
 
 
-def _check_energy(name: str, activation: str, backend: Backend) -> GradcheckReport:
+def _check_energy(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     """Check the gradient of the energy itself with respect to its input, which chains follow."""
-    model = EnergyModel(**_ENERGY, activation=activation, dtype="float64", backend=backend)
+    model = entry.model(**entry.settings, dtype="float64", backend=backend)
     stream = Stream(1, backend)
     model.theta[...] = stream.normal(model.theta.size, "float64")
-    x = stream.normal((_N, _VISIBLE), "float64")
+    x = stream.normal((_N, model.n_visible), "float64")
     return gradcheck(
         lambda point: float(model.energy(point.reshape(x.shape)).sum()),
         flattened((x,)),

@@ -26,7 +26,7 @@ from scratchgen.nn.convolutional import (
 )
 from scratchgen.nn.input_gradient import (
     SMOOTH_ACTIVATIONS,
-    mlp_input_gradient_backward,
+    input_gradient_backward,
     mlp_input_gradient_forward,
 )
 from scratchgen.nn.mlp import mlp_backward_, mlp_forward
@@ -134,7 +134,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
     squares = (gaussian_nll_forward, gaussian_nll_backward)
     free_energy = (free_energy_forward, free_energy_backward)
     contraction = (network_contraction_forward, network_contraction_backward)
-    input_gradient = (mlp_input_gradient_forward, mlp_input_gradient_backward)
+    input_gradient = (mlp_input_gradient_forward, input_gradient_backward)
     sample = (reparameterise_forward, reparameterise_backward)
     return [
         pair("linear", linear_forward, linear_backward, affine),

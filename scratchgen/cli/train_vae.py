@@ -161,6 +161,7 @@ def train_conv_vae(
     settings |= distributions.settings() | elbo.settings()
 
     from scratchgen.commands.train import train_model
+    from scratchgen.datasets.dataset import image_shape_of
     from scratchgen.models.conv_vae import ConvVAE
     from scratchgen.optim import Adam
 
@@ -170,5 +171,5 @@ def train_conv_vae(
         settings,
         Adam(run.learning_rate),
         Evaluation(samples=0),
-        size=lambda data: {"image_shape": data.image_shape},
+        settings_for=lambda data: {"image_shape": image_shape_of(data)},
     )

@@ -7,7 +7,8 @@ from scratchgen.datasets import available
 
 def print_data_sets() -> None:
     """Print a line for each data set: name, sizes, whether it is present, and where."""
-    print(f"{'name':18}{'train':>7}{'test':>8}{'image':>8}  {'present':9}where")
+    print(f"{'name':18}{'train':>7}{'test':>8}{'example':>9}  {'present':9}where")
     for entry in available():
-        sizes = f"{entry.n_train:7,}{entry.n_test:8,}{'×'.join(map(str, entry.image_shape)):>8}"
+        example = "point" if entry.image_shape is None else "×".join(map(str, entry.image_shape))
+        sizes = f"{entry.n_train:7,}{entry.n_test:8,}{example:>9}"
         print(f"{entry.name:18}{sizes}  {'yes' if entry.present else 'no':9}{entry.where}")

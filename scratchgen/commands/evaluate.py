@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from scratchgen import datasets
@@ -26,7 +25,7 @@ def evaluate_weights(
     FileFormatError
         `weights` is not a whole weights file.
     InputError
-        The data set is unknown, cannot be had, or has images of another size.
+        The data set is unknown, cannot be had, or has examples of another size.
     """
     model = load(weights, announce_backend(backend_name))
     data = datasets.load(data_name)
@@ -36,7 +35,7 @@ def evaluate_weights(
     # a fit in closed form takes no step
     trained = f"after epoch {model.epoch}" if model.step or not model.epoch else "fitted in closed form"
     print(f"{weights}: {family_of(model).describe(model)}, {trained}")
-    print_costs(model, data, f"{data.name}: {n:,} test images{of_all}", evaluation, progress, limit)
+    print_costs(model, data, f"{data.name}: {n:,} test {data.example}s{of_all}", evaluation, progress, limit)
 
 
 def print_costs(
@@ -45,7 +44,7 @@ def print_costs(
     """Print, under `heading`, what the first `limit` test images cost, by default all, and how to read that."""
     x, family = data.x_test[:limit], family_of(model)
     held_out = family.held_out(model, x, evaluation, progress)
-    print(f"{heading}; nats per image, mean ± standard error over the images")
+    print(f"{heading}; nats per {data.example}, mean ± standard error over the {data.example}s")
     print_terms({"": {**held_out.terms, **family.beside(model, data.x_train, x)}})
     for remark in held_out.remarks:
         print(remark)
@@ -55,6 +54,7 @@ def _check_fit(n_visible: int, data: Dataset, weights: Path) -> None:
     n_features = data.x_test.shape[1]
     if n_features == n_visible:
         return
-    fitting = [entry.name for entry in datasets.available() if math.prod(entry.image_shape) == n_visible]
-    advice = f"choose --data {' or '.join(fitting)}" if fitting else "no data set here has such images"
-    raise InputError(f"{weights} is a model of {n_visible} pixels, {data.name} has {n_features}: {advice}")
+    fitting = [entry.name for entry in datasets.available() if entry.n_features == n_visible]
+    advice = f"choose --data {' or '.join(fitting)}" if fitting else "no data set here has so many"
+    numbers = "coordinates" if n_visible == 2 else "pixels"
+    raise InputError(f"{weights} is a model of {n_visible} {numbers}, {data.name} has {n_features}: {advice}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from scratchgen.commands.pictures import DOTS_PER_INCH
 from scratchgen.errors import InputError
 from scratchgen.random import Stream
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FORMATS = (".png", ".npy")
 
 
@@ -32,7 +35,7 @@ def draw_samples(
     image_shape: tuple[int, ...] | None,
     backend_name: str,
 ) -> None:
-    """Draw `n` images and write them to each of `outs`: a grid (.png), or an array (n, n_visible) (.npy).
+    """Draw `n` images or points and write them to each of `outs`: a picture (.png), or an array (n, n_visible) (.npy).
 
     Raises
     ------
@@ -58,10 +61,21 @@ def draw_samples(
     x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":
-            plots.image_grid(x, _image_shape(image_shape, model)).savefig(out, dpi=DOTS_PER_INCH)
+            _draw(x, image_shape, model).savefig(out, dpi=DOTS_PER_INCH)
         else:
             np.save(out, x)
-        print(f"wrote {out}: {n} images, {drawn.description}")
+        print(f"wrote {out}: {n} {'points' if _are_points(x, image_shape) else 'images'}, {drawn.description}")
+
+
+def _draw(x: np.ndarray, image_shape: tuple[int, ...] | None, model: Any) -> Figure:
+    if _are_points(x, image_shape):
+        return plots.point_clouds({"samples": x})
+    return plots.image_grid(x, _image_shape(image_shape, model))
+
+
+def _are_points(x: np.ndarray, image_shape: tuple[int, ...] | None) -> bool:
+    """Say whether rows of two numbers are to be shown as points of the plane: unless a shape makes them images."""
+    return x.shape[1] == 2 and image_shape is None
 
 
 def _image_shape(given: tuple[int, ...] | None, model: Any) -> tuple[int, ...]:

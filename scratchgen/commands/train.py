@@ -21,7 +21,8 @@ from scratchgen.models.model import Model
 from scratchgen.optim import Optimizer
 
 
-def _pixels(data: Dataset) -> dict[str, Any]:
+def features_of(data: Dataset) -> dict[str, Any]:
+    """Return the setting that a model without a sense of images needs to know of its data."""
     return {"n_visible": data.x_train.shape[1]}
 
 
@@ -31,8 +32,8 @@ def train_model(
     settings: Mapping[str, Any],
     optimizer: Optimizer,
     evaluation: Evaluation,
+    settings_for: Callable[[Dataset], Mapping[str, Any]] = features_of,
     prepare: Callable[[Any], None] = lambda model: None,
-    size: Callable[[Dataset], Mapping[str, Any]] = _pixels,
     **fit_options: Any,
 ) -> None:
     """Train a model; print what the test images cost, and leave the files of the run.
@@ -41,15 +42,15 @@ def train_model(
     ----------
     run : Run
     model_class : callable
-        Makes the model from its size, `settings`, seed, dtype and backend.
+        Makes the model from all settings, seed, dtype and backend.
     settings : mapping
     optimizer : Optimizer
     evaluation : Evaluation
-        How closely to look at the test images.
+        How closely to look at the test examples.
+    settings_for : callable, optional
+        Takes the data; returns the settings that depend on them, by default n_visible.
     prepare : callable, optional
         Called with a model that begins its training.
-    size : callable, optional
-        Takes the data; returns the settings that say how large an image is, by default n_visible.
     **fit_options
         Of the model's own ``fit``.
 
@@ -60,7 +61,7 @@ def train_model(
     TrainingError
         The loss became NaN or infinite.
     """
-    data, model = _begin(run, model_class, settings, size)
+    data, model = _begin(run, model_class, settings, settings_for)
     prepare(model)
     weights = _weights(run)
     if run.resume:
@@ -84,12 +85,12 @@ def train_model(
             **fit_options,
         )
         model.history.to_csv(run.out / "history.csv")
-        print_costs(model, data, f"\n{len(data.x_test):,} test images", evaluation, progress=not run.quiet)
+        print_costs(model, data, f"\n{len(data.x_test):,} test {data.example}s", evaluation, progress=not run.quiet)
         files = {weights.name: "the model and the whole state of its training"}
         files |= {"history.csv": "the terms of the loss, epoch by epoch"} | save_pictures(model, data, run.out)
     print_contents(run.out, files)
     if family_of(model).sample is not None:  # it has a p(x)
-        print(f"\nlog p(x) of the test images: scratchgen evaluate {weights} --data {data.name}")
+        print(f"\nlog p(x) of the test {data.example}s: scratchgen evaluate {weights} --data {data.name}")
 
 
 def fit_in_closed_form(run: Fit, model_class: Callable[..., Any], settings: Mapping[str, Any]) -> None:
@@ -121,12 +122,12 @@ def _begin(
     run: Run | Fit,
     model_class: Callable[..., Any],
     settings: Mapping[str, Any],
-    size: Callable[[Dataset], Mapping[str, Any]] = _pixels,
+    settings_for: Callable[[Dataset], Mapping[str, Any]] = features_of,
 ) -> tuple[Dataset, Any]:
     """Return the data and a new model for them."""
     backend = announce_backend(run.backend)
     data = datasets.load(run.data)
-    return data, model_class(**size(data), **settings, seed=run.seed, dtype=run.dtype, backend=backend)
+    return data, model_class(**settings_for(data), **settings, seed=run.seed, dtype=run.dtype, backend=backend)
 
 
 def _weights(run: Run | Fit) -> Path:
@@ -136,7 +137,7 @@ def _weights(run: Run | Fit) -> Path:
 
 
 def _announce(model: Model, data: Dataset) -> None:
-    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} images of {data.name}")
+    print(f"{family_of(model).describe(model)}, on {len(data.x_train):,} {data.example}s of {data.name}")
 
 
 def _saved(weights: Path, asked: Model, epochs: int) -> Model:

@@ -20,6 +20,14 @@ def parse_widths(option: str, text: str) -> tuple[int, ...]:
         raise InputError(f"{option} takes layer widths such as 400 or 512,256, got {text!r}") from None
 
 
+def parse_channels(option: str, text: str) -> tuple[int, ...]:
+    """Return the numbers of maps after convolutions."""
+    try:
+        return tuple(int(maps) for maps in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} takes numbers of maps such as 16,32,64, got {text!r}") from None
+
+
 def parse_sigma(text: str) -> float | str:
     """Return a number, or "learned"."""
     try:

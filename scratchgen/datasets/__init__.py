@@ -1,4 +1,6 @@
-"""Data sets by name, all in one form: float32 rows in [0, 1], int64 labels, a training and a test half.
+"""Data sets by name, all in one form: float32 rows, int64 labels, a training and a test half.
+
+Images lie in [0, 1]; points of the plane lie where their density has them.
 
 >>> from scratchgen import datasets
 >>> datasets.load("bars-and-stripes", size=3).x_train.shape

@@ -6,6 +6,7 @@ A new data set is one entry here and one reader, a function that returns a `Data
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from scratchgen.datasets.files import Collection, find
 from scratchgen.datasets.ising import N_TEST, N_TRAIN, ising_configurations
 from scratchgen.datasets.mnist import FASHION_MNIST, FASHION_MNIST_CLASSES, MNIST, MNIST_CLASSES, read_images
 from scratchgen.datasets.patterns import bars_and_stripes
+from scratchgen.datasets.plane import N_TEST_POINTS, N_TRAIN_POINTS, read_points
 from scratchgen.errors import InputError
 
 
@@ -34,8 +36,8 @@ class Entry:
         Whether it ships with a dependency, is computed, or is read from files.
     n_train, n_test : int
         Numbers of examples; of a generated set, those with its default options.
-    image_shape : tuple of int
-        (height, width) or (height, width, channels), likewise.
+    image_shape : tuple of int, or None
+        (height, width) or (height, width, channels), likewise; None of points of the plane.
     description, licence, citation : str
     options : tuple of str
         The keyword arguments of `load` that this data set takes.
@@ -45,13 +47,18 @@ class Entry:
     kind: Literal["bundled", "generated", "file"]
     n_train: int
     n_test: int
-    image_shape: tuple[int, ...]
+    image_shape: tuple[int, ...] | None
     description: str
     licence: str
     citation: str
     read: Callable[..., Dataset] = field(repr=False)
     options: tuple[str, ...] = ()
     collection: Collection | None = field(default=None, repr=False)
+
+    @property
+    def n_features(self) -> int:
+        """Numbers of an example."""
+        return 2 if self.image_shape is None else math.prod(self.image_shape)
 
     @property
     def present(self) -> bool:
@@ -67,6 +74,20 @@ class Entry:
             addresses = self.collection.addresses
             return f"to be downloaded from {addresses[0]}" if addresses else "nobody serves it"
         return ", ".join(dict.fromkeys(str(path.parent) for path in find(self.collection).values() if path))
+
+
+def _points(name: str, description: str) -> Entry:
+    return Entry(
+        name=name,
+        kind="generated",
+        n_train=N_TRAIN_POINTS,
+        n_test=N_TEST_POINTS,
+        image_shape=None,
+        description=description,
+        licence="none needed",
+        citation="none: see scratchgen.densities",
+        read=partial(read_points, name),
+    )
 
 
 _KRIZHEVSKY = "A. Krizhevsky, Learning multiple layers of features from tiny images, University of Toronto, 2009"
@@ -171,6 +192,9 @@ _TABLE = (
         read=ising_configurations,
         options=("size", "temperature"),
     ),
+    _points("rings", "points of the plane on three rings of equal mass"),
+    _points("eight-gaussians", "points of the plane around eight places on a circle"),
+    _points("double-well", "points of the plane in two wells with a barrier between them"),
 )
 
 
@@ -184,7 +208,8 @@ def load(name: str, **options: Any) -> Dataset:
         are looked for in ``$SCRATCHGEN_DATA/mnist``, ``fashion_mnist``, ``binarized_mnist`` and ``cifar10`` beside it,
         then in the user's cache folder, then downloaded into that. ``cifar10-subset``, 4,000 training and 1,000 test
         images of CIFAR-10, is only looked for, in the folder ``cifar10``. ``bars-and-stripes`` is computed, and
-        ``ising`` is drawn by Markov chains, one for each configuration.
+        ``ising`` is drawn by Markov chains, one for each configuration. ``rings``, ``eight-gaussians`` and
+        ``double-well`` are points of the plane, drawn from the densities of these names in `scratchgen.densities`.
     **options
         ``size`` : int, default 4
             Height and width of ``bars-and-stripes``; for ``ising``, 8 by default, an even number up to 32.
@@ -195,9 +220,10 @@ def load(name: str, **options: Any) -> Dataset:
     Returns
     -------
     Dataset
-        ``x_train``, ``x_test``: float32 in [0, 1], (n, features); ``y_train``, ``y_test``: int64, (n,), or None;
-        ``image_shape``; ``classes``; of ``binarized-mnist`` also ``x_validation``. The split and the order are the same
-        at every call; what is drawn at random has a fixed seed.
+        ``x_train``, ``x_test``: float32, (n, features), of images in [0, 1]; ``y_train``, ``y_test``: int64, (n,), or
+        None; ``image_shape``; ``classes``; of ``binarized-mnist`` also ``x_validation``; of points ``density``, and
+        None for ``image_shape``. The split and the order are the same at every call; what is drawn at random has a
+        fixed seed.
 
     Raises
     ------
@@ -233,7 +259,7 @@ def available() -> list[Entry]:
 
     Examples
     --------
-    >>> [entry.name for entry in available()]
-    ['digits', 'mnist', 'fashion-mnist', 'binarized-mnist', 'cifar10', 'cifar10-subset', 'bars-and-stripes', 'ising']
+    >>> [entry.name for entry in available() if entry.kind == "generated"]
+    ['bars-and-stripes', 'ising', 'rings', 'eight-gaussians', 'double-well']
     """
     return list(_TABLE)

@@ -11,4 +11,5 @@ MODELS = {
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
     "LinearGaussianModel": "scratchgen.models.linear",
     "EnergyModel": "scratchgen.models.energy.energy_model",
+    "ConvEnergyModel": "scratchgen.models.energy.conv_energy_model",
 }

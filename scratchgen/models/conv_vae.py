@@ -15,7 +15,7 @@ from scratchgen.models.vae import VAE
 from scratchgen.nn.image_networks import ImageDecoder, ImageEncoder
 from scratchgen.nn.networks import Network
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_widths
+from scratchgen.validation import check_channels, check_count, check_image_shape
 
 _OF_DENSE_NETWORKS = ("n_visible", "hidden", "decoder_hidden")
 
@@ -68,10 +68,8 @@ class ConvVAE(VAE):
         kernel: int = 3,
         **options: Any,
     ) -> None:
-        self.image_shape = _check_image_shape(image_shape)
-        self.channels = check_widths("channels", channels)
-        if not self.channels:
-            raise InputError("channels must hold at least one number, such as (32, 64), got ()")
+        self.image_shape = check_image_shape(image_shape)
+        self.channels = check_channels(channels)
         _check_halvings(self.image_shape, self.channels)
         self.n_dense = check_count("n_dense", n_dense)
         self.kernel = check_count("kernel", kernel)
@@ -109,9 +107,3 @@ def _check_halvings(image_shape: tuple[int, ...], channels: tuple[int, ...]) -> 
             f"images of {height} x {width} pixels can be halved {most} times, channels {channels} would do so "
             f"{len(channels)} times: give fewer numbers"
         )
-
-
-def _check_image_shape(image_shape: Any) -> tuple[int, ...]:
-    if not isinstance(image_shape, tuple | list) or len(image_shape) not in (2, 3):
-        raise InputError(f"image_shape must be (height, width) or (height, width, channels), got {image_shape!r}")
-    return tuple(check_count("each number in image_shape", n) for n in image_shape)

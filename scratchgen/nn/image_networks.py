@@ -109,7 +109,7 @@ class ImageEncoder:
 
     def evaluate(self, layers: ImageLayers, x: Float[Array, "batch inputs"], backend: Backend) -> Array:
         """Return the output alone, in memory that does not grow with the number of examples."""
-        return _in_parts(lambda rows: self.forward(layers, rows, backend)[0], x)
+        return in_parts(lambda rows: self.forward(layers, rows, backend)[0], x)
 
     def backward_(self, dy: Array, cache: ImageCache, out: ImageLayers, backend: Backend) -> Array:
         """Return dx; `out` receives the gradient of the parameters. The storage of `dy` is used up."""
@@ -190,7 +190,7 @@ class ImageDecoder:
 
     def evaluate(self, layers: ImageLayers, x: Float[Array, "batch inputs"], backend: Backend) -> Array:
         """Return the output alone, in memory that grows with it and not with the maps of the hidden layers."""
-        return _in_parts(lambda rows: self.forward(layers, rows, backend)[0], x)
+        return in_parts(lambda rows: self.forward(layers, rows, backend)[0], x)
 
     def backward_(self, dy: Array, cache: ImageCache, out: ImageLayers, backend: Backend) -> Array:
         """Return dx; `out` receives the gradient of the parameters. The storage of `dy` is used up."""
@@ -214,7 +214,7 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def _in_parts(evaluate: Callable[[Array], Array], x: Array) -> Array:
+def in_parts(evaluate: Callable[[Array], Array], x: Array) -> Array:
     """Return `evaluate(x)`, computed for a few rows at a time."""
     parts = [evaluate(x[start : start + _EXAMPLES]) for start in range(0, x.shape[0], _EXAMPLES)]
     return namespace(x).concatenate(parts)

@@ -1,8 +1,9 @@
-r"""The gradient of a multilayer perceptron's output with respect to its input, forward and backward.
+r"""The gradient of a network's output with respect to its input, forward and backward.
 
-The network is that of `scratchgen.nn.mlp`, :math:`a_l = h_{l-1} W_l + b_l,\ h_l = f(a_l)`, from :math:`h_0 = x` to
-:math:`h_L`. Its backward pass is a computation with parameters of its own, and has a backward pass again: that is what
-a loss needs which contains the gradient of an energy, as score matching does.
+The network is a row of layers, dense or convolutional: :math:`a_l = A_l h_{l-1} + b_l,\ h_l = f(a_l)`, from
+:math:`h_0 = x` to :math:`h_L`, with linear maps A_l that the weights W_l stand for; of a dense layer
+:math:`A_l h = h W_l`. Its backward pass is a computation with parameters of its own, and has a backward pass again:
+that is what a loss needs which contains the gradient of an energy, as score matching does.
 
 =============  ==========================================================================
 symbol         meaning
@@ -20,24 +21,31 @@ B. A. Pearlmutter: "Fast exact multiplication by the Hessian", Neural Computatio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
 from scratchgen.kernels.bias_activation import bias_activation_backward_
+from scratchgen.nn.linear_maps import (
+    LayerCache,
+    linear_map,
+    linear_map_adjoint,
+    linear_map_weights_gradient,
+    params_like,
+)
 from scratchgen.nn.mlp import Layers, mlp_forward
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import ActivationCache
-from scratchgen.ops.linear import REFERENCE, DenseCache, LinearParams
+from scratchgen.ops.linear import REFERENCE
 from scratchgen.typing import Array, Float
 
 SMOOTH_ACTIVATIONS = ("swish", "softplus", "tanh", "sigmoid")
 
 
 class InputGradientCache(NamedTuple):
-    """What `mlp_input_gradient_backward` needs: of each layer its dense cache, delta_l and u_l."""
+    """What `input_gradient_backward` needs: of each layer the cache of its forward pass, delta_l and u_l."""
 
-    dense: list[DenseCache]
+    layers: list[LayerCache]
     delta: list[Array]
     u: list[Array]
 
@@ -58,68 +66,81 @@ def check_smooth_activation(activation: str) -> str:
     return activation
 
 
-def mlp_input_gradient_forward(
-    layers: Layers, x: Float[Array, "batch inputs"], activations: Sequence[str], backend: Backend = REFERENCE
-) -> tuple[Float[Array, "batch inputs"], InputGradientCache]:
-    """Return the gradient with respect to each row of `x` of the sum of its outputs.
+def input_gradient_forward(
+    y: Array, caches: Sequence[LayerCache], backend: Backend = REFERENCE
+) -> tuple[Array, InputGradientCache]:
+    """Return the gradient with respect to the input of a network, row by row, of the sum of its outputs `y`.
 
-    From the last layer to the first, with ``*`` elementwise:
+    `caches` are those of its layers, the first layer first. From the last layer to the first, with ``*`` elementwise:
 
-        delta_L = 1,   u_l = delta_l * f'(a_l),   delta_{l-1} = u_l W_l^T,   grad_x = delta_0.
+        delta_L = 1,   u_l = delta_l * f'(a_l),   delta_{l-1} = A_l^T u_l,   grad_x = delta_0.
 
     Gradient
     --------
     Let g_l be the gradient of a loss with respect to delta_l; g_0 is given. The lines above, in reverse order, run from
-    the first layer to the last:
+    the first layer to the last. As <g_{l-1}, A_l^T u_l> = <A_l g_{l-1}, u_l>, the weights have the gradient that they
+    would have in a forward pass from g_{l-1}:
 
-        du_l = g_{l-1} W_l,   dW_l = g_{l-1}^T u_l,   g_l = du_l * f'(a_l),   da_l = du_l * delta_l * f''(a_l).
+        du_l = A_l g_{l-1},   dW_l = d<A_l g_{l-1}, u_l> / dW_l,
+        g_l = du_l * f'(a_l),   da_l = du_l * delta_l * f''(a_l).
 
-    delta_L is a constant. All a_l depend on x and the parameters by the network itself, so the da_l then go through its
-    own backward pass, from the last layer to the first, each joined by what comes from the layers above it:
+    For a dense layer dW_l = g_{l-1}^T u_l. delta_L is a constant. All a_l depend on x and the parameters by the network
+    itself, so the da_l then go through its own backward pass, from the last layer to the first, each joined by what
+    comes from the layers above it:
 
-        da_l += (da_{l+1} W_{l+1}^T) * f'(a_l),   dW_l += h_{l-1}^T da_l,   db_l = sum_i da_l,i,   dx = da_1 W_1^T.
+        da_l += (A_{l+1}^T da_{l+1}) * f'(a_l),   dW_l += d<A_l h_{l-1}, da_l> / dW_l,   db_l = sum_i da_l,i,
+        dx = A_1^T da_1.
     """
-    y, dense = mlp_forward(layers, x, activations, backend)
     delta = namespace(y).ones_like(y)
     deltas, us = [], []
-    for cache in reversed(dense):
+    for cache in reversed(caches):
         u = _times_slope(delta, cache, backend)
         deltas.append(delta)
         us.append(u)
-        delta = u @ cache.W.T
-    return delta, InputGradientCache(dense, deltas[::-1], us[::-1])
+        delta = linear_map_adjoint(u, cache, backend)
+    return delta, InputGradientCache(list(caches), deltas[::-1], us[::-1])
 
 
-def mlp_input_gradient_backward(
-    dgrad: Float[Array, "batch inputs"],
-    cache: InputGradientCache,
-    out: Layers | None = None,
-    backend: Backend = REFERENCE,
-) -> tuple[Float[Array, "batch inputs"], Layers]:
+def input_gradient_backward(
+    dgrad: Array, cache: InputGradientCache, out: Any = None, backend: Backend = REFERENCE
+) -> tuple[Array, tuple[Any, ...]]:
     """Return ``(dx, dlayers)``; `dgrad` is the gradient with respect to what the forward pass returned."""
-    xp, g = namespace(dgrad), dgrad
+    g = dgrad
     das, dWs = [], []
-    for dense, delta, u in zip(*cache, strict=True):
-        du = g @ dense.W
-        dWs.append(g.T @ u)
-        das.append(activation_slope_backward(du * delta, ActivationCache(dense.saved, dense.activation)))
-        g = _times_slope(du, dense, backend)
+    for layer, delta, u in zip(*cache, strict=True):
+        du = linear_map(g, layer, backend)
+        dWs.append(linear_map_weights_gradient(g, u, layer, backend))
+        slope = ActivationCache(layer.saved, layer.activation)
+        das.append(activation_slope_backward(du * delta.reshape(du.shape), slope))
+        g = _times_slope(du, layer, backend)
 
-    dh = xp.zeros_like(das[-1])
+    dh = namespace(dgrad).zeros_like(das[-1])
     dlayers = []
-    for dense, da, dW in zip(reversed(cache.dense), reversed(das), reversed(dWs), strict=True):
-        da = da + _times_slope(dh, dense, backend)
-        dlayers.append(LinearParams(dW + dense.x.T @ da, xp.sum(da, axis=0)))
-        dh = da @ dense.W.T
+    for layer, da, dW in zip(reversed(cache.layers), reversed(das), reversed(dWs), strict=True):
+        da = da + _times_slope(dh, layer, backend)
+        dlayers.append(params_like(dW + linear_map_weights_gradient(layer.x, da, layer, backend), da, layer))
+        dh = linear_map_adjoint(da, layer, backend)
     layers = tuple(reversed(dlayers))
     for into, gradient in zip(out or (), layers, strict=out is not None):
         into.W[...], into.b[...] = gradient
     return dh, out or layers
 
 
-def _times_slope(dy: Array, dense: DenseCache, backend: Backend) -> Array:
-    """Return ``dy * f'(a)`` for the pre-activations a of a layer."""
+def mlp_input_gradient_forward(
+    layers: Layers, x: Float[Array, "batch inputs"], activations: Sequence[str], backend: Backend = REFERENCE
+) -> tuple[Float[Array, "batch inputs"], InputGradientCache]:
+    """Return the gradient with respect to each row of `x` of the sum of its outputs, of a multilayer perceptron.
+
+    Gradient
+    --------
+    As in `input_gradient_forward`.
+    """
+    return input_gradient_forward(*mlp_forward(layers, x, activations, backend), backend)
+
+
+def _times_slope(dy: Array, layer: LayerCache, backend: Backend) -> Array:
+    """Return ``dy * f'(a)`` for the pre-activations a of a layer, in their shape."""
     xp = namespace(dy)
-    copy, column_sums = xp.empty_like(dy), xp.empty(dy.shape[1:], dtype=dy.dtype)
-    copy[...] = dy
-    return bias_activation_backward_.on(backend)(copy, dense.saved, column_sums, dense.activation)
+    copy, column_sums = xp.empty_like(layer.saved), xp.empty(layer.saved.shape[1:], dtype=dy.dtype)
+    copy[...] = dy.reshape(copy.shape)
+    return bias_activation_backward_.on(backend)(copy, layer.saved, column_sums, layer.activation)

@@ -16,7 +16,6 @@ V. Dumoulin, F. Visin: "A guide to convolution arithmetic for deep learning", ar
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from scratchgen.backend import Backend, namespace
@@ -24,7 +23,7 @@ from scratchgen.errors import InputError
 from scratchgen.geometry import Geometry
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
 from scratchgen.ops.linear import REFERENCE
-from scratchgen.ops.windows import apply_adjoint, windows_of
+from scratchgen.ops.windows import apply_adjoint, apply_map, weights_gradient
 from scratchgen.typing import Array, Float
 
 
@@ -78,13 +77,9 @@ def conv2d_forward(
     """
     check_shapes(params, x, geometry, (*geometry.image, params.W.shape[-2]), params.W.shape[-1])
     xp = namespace(params.W, x)
-    W = as_matrix(params.W)
-    shape = (x.shape[0], *geometry.grid, W.shape[1])
-    product = xp.empty((math.prod(shape[:3]), W.shape[1]), dtype=x.dtype)
-    for rows, windows in windows_of(x, geometry, backend):
-        product[rows, :] = windows @ W
+    product = apply_map(x, as_matrix(params.W), geometry, backend)
     y, saved = bias_activation_forward_.on(backend)(product, params.b, activation)
-    return xp.reshape(y, shape), ConvCache(params.W, x, saved, activation, geometry)
+    return xp.reshape(y, (x.shape[0], *geometry.grid, y.shape[1])), ConvCache(params.W, x, saved, activation, geometry)
 
 
 def conv2d_backward_(
@@ -112,10 +107,7 @@ def _activation_and_params(
     dy: Array, cache: ConvCache, out: ConvParams | None, backend: Backend
 ) -> tuple[Array, ConvParams]:
     da, db = pre_activation_gradient_(dy, cache, out, backend)
-    dW = namespace(da).zeros_like(as_matrix(cache.W))
-    for rows, windows in windows_of(cache.x, cache.geometry, backend):
-        dW += windows.T @ da[rows, :]
-    return da, as_params(dW, db, cache, out)
+    return da, as_params(weights_gradient(cache.x, da, cache.geometry, backend), db, cache, out)
 
 
 # ------------------------------------------------------------------------------- shared with the transposed convolution

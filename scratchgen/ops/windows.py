@@ -38,6 +38,24 @@ def windows_of(image: Array, geometry: Geometry, backend: Backend) -> Iterator[t
         yield rows, im2col.on(backend)(image[examples, ...], geometry.kernel, geometry.stride, geometry.padding)
 
 
+def apply_map(image: Array, W: Array, geometry: Geometry, backend: Backend) -> Array:
+    """Return A(image) = im2col(image) W, one row for each place of the grid."""
+    xp = namespace(image, W)
+    maps = xp.empty((image.shape[0] * math.prod(geometry.grid), W.shape[1]), dtype=image.dtype)
+    for rows, windows in windows_of(image, geometry, backend):
+        maps[rows, :] = windows @ W
+    return maps
+
+
+def weights_gradient(image: Array, dmaps: Array, geometry: Geometry, backend: Backend) -> Array:
+    """Return the gradient of <A(image), dmaps> with respect to W: im2col(image)^T dmaps."""
+    n_rows = math.prod(geometry.kernel) * image.shape[3]
+    dW = namespace(image, dmaps).zeros((n_rows, dmaps.shape[1]), dtype=dmaps.dtype)
+    for rows, windows in windows_of(image, geometry, backend):
+        dW += windows.T @ dmaps[rows, :]
+    return dW
+
+
 def apply_adjoint(maps: Array, W: Array, geometry: Geometry, backend: Backend) -> Array:
     """Return A^T(maps) = col2im(maps W^T)."""
     xp = namespace(maps, W)

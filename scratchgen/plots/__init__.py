@@ -16,6 +16,7 @@ annealing         the same terms of several trainings
 boltzmann         filters, chains, distributions of free energy
 spectrum          the variance along each principal component
 energies          a learnt energy beside the true one
+points            sets of points of the plane side by side
 trajectories      the paths of chains over the contours of their density
 variational       Gaussians that approximate a density of the plane
 estimators        errors of estimates of log p(x), the spread of gradients
@@ -38,6 +39,7 @@ from scratchgen.plots.images import image_grid, image_grids, image_rows, reconst
 from scratchgen.plots.latent import latent_plane, linear_latent_plane
 from scratchgen.plots.manifolds import reconstruction_function, reconstruction_manifold
 from scratchgen.plots.paths import interpolations, latent_traversals
+from scratchgen.plots.points import point_clouds
 from scratchgen.plots.spectrum import variance_spectrum
 from scratchgen.plots.trajectories import chain_paths
 from scratchgen.plots.variational import mean_field
@@ -67,6 +69,7 @@ __all__ = [
     "latent_traversals",
     "linear_latent_plane",
     "mean_field",
+    "point_clouds",
     "rate_distortion",
     "reconstruction_field",
     "reconstruction_function",

@@ -19,7 +19,8 @@ from scratchgen.backend import get_backend
 from scratchgen.densities import Density
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
-from scratchgen.nn.input_gradient import mlp_input_gradient_backward
+from scratchgen.nn.input_gradient import input_gradient_backward
+from scratchgen.nn.linear_maps import linear_map, linear_map_adjoint, linear_map_weights_gradient
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import activation_backward
@@ -40,6 +41,7 @@ from scratchgen.ops.linear import (
 from scratchgen.ops.linear_gaussian import linear_gaussian_nll_backward
 from scratchgen.ops.penalties import l1_backward, sparsity_backward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
+from scratchgen.ops.windows import apply_adjoint
 
 # a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
 BACKWARDS = {
@@ -302,9 +304,58 @@ def test_input_gradient_without_the_second_derivative_of_the_activation_is_rejec
 @pytest.mark.parametrize("factor", [1.001, -1.0], ids=["0.1 % off", "wrong sign"])
 @pytest.mark.parametrize(("k", "block"), [*enumerate(["x", "layers[0].W", "layers[0].b"])])
 def test_wrong_gradient_through_the_input_gradient_is_rejected(k, block, factor, make_wrong):
-    make_wrong(mlp_input_gradient_backward, scaled(factor, k))
+    make_wrong(input_gradient_backward, scaled(factor, k))
     for report in reports("input_gradient *"):
         assert wrong_blocks(report) == {block}
+
+
+def test_second_derivatives_are_needed_by_convolutions_too(make_wrong):
+    make_wrong(activation_slope_backward, scaled(0.0))
+    for report in reports("ConvEnergyModel score matching colour"):
+        assert {"x", "params[0].W", "params[0].b", "params[1].b"} <= wrong_blocks(report)
+
+
+WEIGHTS = {f"params[{layer}].W" for layer in range(4)}
+HIDDEN_BIASES = {f"params[{layer}].b" for layer in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong_in_chain", "wrong_in_score_matching"),
+    [
+        (linear_map, set(), {"x"} | WEIGHTS | HIDDEN_BIASES),
+        (linear_map_adjoint, {"x"}, WEIGHTS | HIDDEN_BIASES),  # that of x has as many of them as the loss
+        (linear_map_weights_gradient, set(), WEIGHTS),
+    ],
+    ids=["map", "adjoint", "weights"],
+)
+def test_wrong_linear_map_is_rejected_where_it_is_used(function, wrong_in_chain, wrong_in_score_matching, make_wrong):
+    make_wrong(function, lambda right: lambda *args: 1.001 * right(*args))
+    for report in reports("ConvEnergyModel grad_x"):
+        assert wrong_blocks(report) == wrong_in_chain
+    for report in reports("ConvEnergyModel score matching swish"):
+        assert wrong_blocks(report) == wrong_in_score_matching
+
+
+def test_kernel_that_a_chain_turns_around_is_rejected(make_wrong):
+    def mistake(function):
+        return lambda da, W, *rest: function(da, W[::-1], *rest)  # rows of W: places of the kernel, of one channel
+
+    make_wrong(apply_adjoint, mistake)
+    for report in reports("ConvEnergyModel grad_x"):
+        assert wrong_blocks(report) == {"x"}
+
+
+def test_windows_that_a_chain_puts_elsewhere_are_rejected(make_wrong):
+    def mistake(function):
+        def wrong(da, W, geometry, backend):
+            top, bottom, left, right = geometry.padding
+            return function(da, W, replace(geometry, padding=(bottom, top, right, left)), backend)
+
+        return wrong
+
+    make_wrong(apply_adjoint, mistake)
+    for report in reports("ConvEnergyModel grad_x"):
+        assert wrong_blocks(report) == {"x"}
 
 
 def test_energies_without_the_slope_of_their_regularisation_are_rejected(monkeypatch):

@@ -21,7 +21,14 @@ def test_what_is_not_here_is_listed_as_missing(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("SCRATCHGEN_DATA", "")
     monkeypatch.setattr("scratchgen.datasets.files.user_cache", lambda: Path("nowhere"))
     present = {line.split()[0]: line.split()[4] for line in run("data").stdout.splitlines()[1:]}
-    assert {name for name, here in present.items() if here == "yes"} == {"digits", "bars-and-stripes", "ising"}
+    assert {name for name, here in present.items() if here == "yes"} == {
+        "digits",
+        "bars-and-stripes",
+        "ising",
+        "rings",
+        "eight-gaussians",
+        "double-well",
+    }
     assert {name for name, here in present.items() if here == "no"} == {
         "mnist",
         "fashion-mnist",

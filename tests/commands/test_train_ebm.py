@@ -77,3 +77,84 @@ def test_bad_options_are_one_clear_line(options: tuple[str, ...], message: str, 
     assert result.exit_code == 2
     assert message in result.error
     assert not Path("out/ebm.safetensors").exists()
+
+
+# ---- convolutions ----
+
+CONVOLUTIONAL = tuple(option for option in RUN if option not in ("--hidden", "5"))
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_an_image_data_set_gives_a_convolutional_energy_its_shape(run: Run) -> None:
+    result = run(*CONVOLUTIONAL, "--channels", "2,3", "--dense", "4")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "energy-based model: 4×4×1-conv 2-conv 3-4-1, swish" in result.stdout
+    model = sg.load("out/ebm.safetensors")
+    assert isinstance(model, sg.ConvEnergyModel)
+    assert (model.image_shape, model.channels, model.n_dense, model.settings["box"]) == ((4, 4), (2, 3), 4, (0.0, 1.0))
+    assert run("evaluate", "out/ebm.safetensors", "--data", "bars-and-stripes").exit_code == 0
+    assert run("sample", "out/ebm.safetensors", "-n", "3", "--steps", "5", "--out", "x.png").exit_code == 0
+    again = run(*CONVOLUTIONAL, "--channels", "2,3", "--dense", "4", "--epochs", "2", "--resume")
+    assert again.exit_code == 0
+    other = run(*CONVOLUTIONAL, "--channels", "2,2", "--dense", "4", "--epochs", "2", "--resume")
+    assert "was trained with channels (2, 3), not (2, 2)" in other.error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dense", "4"), "--dense is the layer after convolutions"),
+        (("--channels", "2,3", "--hidden", "4"), "--hidden is for an energy without convolutions"),
+        (("--channels", "a"), "--channels takes numbers of maps"),
+        (("--channels", "2,3", "--data", "rings"), "rings holds points of the plane, not images"),
+    ],
+)
+def test_options_of_convolutions_that_do_not_fit_are_one_clear_line(
+    options: tuple[str, ...], message: str, run: Run
+) -> None:
+    assert message in run(*CONVOLUTIONAL, *options).error
+    assert not Path("out/ebm.safetensors").exists()
+
+
+# ---- points of the plane ----
+
+POINTS = ("--data", "double-well", "--hidden", "4", "--steps", "1", "--buffer", "9", "--backend", "numpy", "--quiet")
+
+
+def test_points_are_trained_on_and_drawn_beside_the_truth(run: Run) -> None:
+    result = run("train", "ebm", *POINTS, "--epochs", "1", "--batch-size", "5000", "--out", "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "on 20,000 points of double-well" in result.stdout
+    assert "4,000 test points; nats per point" in result.stdout
+    assert re.findall(r"^energy of (.+?) {2,}", result.stdout, re.MULTILINE) == ["test examples", "uniform noise"]
+    pictures = {"landscape.png", "paths.png", "points.png", "energies.png", "training-curves.png"}
+    assert {path.name for path in Path("out").glob("*.png")} == pictures
+    data, (low, high) = sg.datasets.load("double-well"), sg.load("out/ebm.safetensors").settings["box"]
+    assert low < min(data.x_train.min(), data.x_test.min())
+    assert high > max(data.x_train.max(), data.x_test.max())
+    drawn = run("sample", "out/ebm.safetensors", "-n", "3", "--steps", "2", "--out", "x.png", "--backend", "numpy")
+    assert drawn.stdout.splitlines()[-1].startswith("wrote x.png: 3 points, ")
+    assert Path("x.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("model", ["vae", "rbm", "autoencoder"])
+def test_models_of_intensities_refuse_points(model: str, run: Run) -> None:
+    result = run("train", model, "--data", "double-well", "--backend", "numpy", "--quiet", "--out", "out")
+    assert "x must lie in [0, 1] for a Bernoulli model" in result.error
+    assert not list(Path("out").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("model", "pictures"),
+    [
+        ("vae", {"training-curves.png", "latent-kl.png"}),
+        ("rbm", {"free-energies.png", "free-energy-gap.png"}),
+        ("autoencoder", {"training-curves.png"}),
+    ],
+)
+def test_gaussian_models_take_points_and_draw_no_images(model: str, pictures: set[str], run: Run) -> None:
+    gaussian = ("--visible", "gaussian") if model == "rbm" else ("--likelihood", "gaussian")
+    options = ("--data", "double-well", "--hidden", "3", "--backend", "numpy", "--quiet", "--batch-size", "5000")
+    result = run("train", model, *gaussian, *options, "--epochs", "1", "--out", "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {path.name for path in Path("out").glob("*.png")} == pictures

@@ -25,9 +25,10 @@ def test_what_is_loaded_is_what_the_table_says(entry: Entry) -> None:
     assert data.name == entry.name
     assert data.image_shape == entry.image_shape
     for x, y, n in ((data.x_train, data.y_train, entry.n_train), (data.x_test, data.y_test, entry.n_test)):
-        assert x.shape == (n, np.prod(entry.image_shape))
+        assert x.shape == (n, entry.n_features)
         assert x.dtype == np.float32
-        assert (x.min(), x.max()) == (0, 1)
+        if entry.image_shape is not None:
+            assert (x.min(), x.max()) == (0, 1)
         assert x.flags.c_contiguous
         assert x.flags.writeable
         if y is not None:
@@ -45,6 +46,9 @@ def test_every_entry_says_what_it_is_who_made_it_and_under_which_licence() -> No
         "cifar10-subset",
         "bars-and-stripes",
         "ising",
+        "rings",
+        "eight-gaussians",
+        "double-well",
     ]
     for entry in ENTRIES.values():
         assert all((entry.description, entry.licence, entry.citation, entry.where))
@@ -64,7 +68,14 @@ def test_a_data_set_is_present_once_its_last_file_is(monkeypatch: pytest.MonkeyP
 
 def test_what_needs_no_file_is_always_present(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCRATCHGEN_DATA", raising=False)
-    assert [name for name, entry in ENTRIES.items() if entry.present] == ["digits", "bars-and-stripes", "ising"]
+    assert [name for name, entry in ENTRIES.items() if entry.present] == [
+        "digits",
+        "bars-and-stripes",
+        "ising",
+        "rings",
+        "eight-gaussians",
+        "double-well",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +86,7 @@ def test_what_needs_no_file_is_always_present(monkeypatch: pytest.MonkeyPatch) -
         ("digit", "digits"),
         ("bars_and_stripes", "bars-and-stripes"),
         ("CIFAR-10", "cifar10"),
+        ("double_well", "double-well"),
     ],
 )
 def test_an_unknown_name_is_answered_by_all_names_and_the_closest(name: str, suggestion: str) -> None:

@@ -16,6 +16,7 @@ FAMILIES = {  # by the name of the class
     "LinearGaussianModel": linear.FAMILY,
     "RBM": boltzmann.FAMILY,
     "EnergyModel": energy.FAMILY,
+    "ConvEnergyModel": energy.FAMILY,
     "Autoencoder": autoencoders.FAMILY,
     "DenoisingAutoencoder": autoencoders.DENOISING,
     "SparseAutoencoder": autoencoders.FAMILY,

@@ -9,11 +9,12 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
-from scratchgen.commands.families.examples import N_COLUMNS, examples
+from scratchgen.commands.families.examples import N_COLUMNS, examples, of_images
 from scratchgen.commands.families.family import Family, HeldOut, Picture, is_grey
 from scratchgen.commands.options import Evaluation
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
+from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.models.autoencoders.pca import pca_reconstruction_error
 
 if TYPE_CHECKING:
@@ -85,18 +86,18 @@ def _pca(model: Autoencoder, x_train: np.ndarray, x: np.ndarray) -> dict[str, Es
 
 def _reconstructions(model: Autoencoder, data: Dataset) -> Figure:
     x = examples(data)
-    return plots.reconstructions(x, model.reconstruct(x), data.image_shape, n_columns=N_COLUMNS)
+    return plots.reconstructions(x, model.reconstruct(x), image_shape_of(data), n_columns=N_COLUMNS)
 
 
 def _denoised(model: DenoisingAutoencoder, data: Dataset) -> Figure:
     x = examples(data)
     corrupted = _corrupted(model, x)
     rows = {"corrupted": corrupted, "reconstruction": model.reconstruct(corrupted), "original": x}
-    return plots.image_rows(rows, data.image_shape, N_COLUMNS)
+    return plots.image_rows(rows, image_shape_of(data), N_COLUMNS)
 
 
 def _filters(model: Autoencoder, data: Dataset) -> Figure:
-    return plots.filters(model.params.encoder[0].W[:, :N_FILTERS], data.image_shape)
+    return plots.filters(model.params.encoder[0].W[:, :N_FILTERS], image_shape_of(data))
 
 
 def _code_clusters(model: Autoencoder, data: Dataset) -> Figure:
@@ -113,7 +114,7 @@ def _training_curves(model: Autoencoder, data: Dataset) -> Figure:
 
 
 _PICTURES = {
-    "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions),
+    "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions, of_images),
     "filters.png": Picture(f"the weights of the first layer, of at most {N_FILTERS} units", _filters, is_grey),
     "code-clusters.png": Picture(
         "where the encoder puts the held-out images, by label",
@@ -123,7 +124,9 @@ _PICTURES = {
     "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
 }
 _OF_DENOISING = {
-    "denoised.png": Picture("held-out images: corrupted, what the model makes of that, and as they were", _denoised)
+    "denoised.png": Picture(
+        "held-out images: corrupted, what the model makes of that, and as they were", _denoised, of_images
+    )
 }
 
 FAMILY = Family(_describe, _options, _held_out, None, _PICTURES, _pca)

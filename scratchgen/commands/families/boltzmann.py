@@ -9,10 +9,12 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
+from scratchgen.commands.families.examples import of_images
 from scratchgen.commands.families.family import GREYS_WERE_DRAWN, Family, HeldOut, Images, Picture, is_grey
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
+from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.inference.annealing import salakhutdinov_murray_schedule
 from scratchgen.inference.enumeration import MAXIMUM_UNITS
 from scratchgen.inference.parameters import are_states
@@ -107,7 +109,7 @@ def _mean_after_sweep(rbm: RBM, v: Array) -> Array:
 
 
 def _filters(rbm: RBM, data: Dataset) -> Figure:
-    return plots.filters(rbm.W[:, :N_FILTERS], data.image_shape)
+    return plots.filters(rbm.W[:, :N_FILTERS], image_shape_of(data))
 
 
 def _fantasies(rbm: RBM, data: Dataset) -> Figure:
@@ -119,13 +121,13 @@ def _fantasies(rbm: RBM, data: Dataset) -> Figure:
         h = rbm.sample_h_given_v(v)
         seen.append(rbm.prob_v_given_h(h))
         v = rbm.sample_v_given_h(h)
-    return plots.fantasy_particles(seen, N_SWEEPS, data.image_shape)
+    return plots.fantasy_particles(seen, N_SWEEPS, image_shape_of(data))
 
 
 def _one_step(rbm: RBM, data: Dataset) -> Figure:
     x = data.x_test[:N_IMAGES]
     grids = {"held-out images": x, "after one Gibbs sweep": _mean_after_sweep(rbm, _states(rbm, x))}
-    return plots.image_grids(grids, data.image_shape)
+    return plots.image_grids(grids, image_shape_of(data))
 
 
 def _free_energies(rbm: RBM, data: Dataset) -> Figure:
@@ -143,8 +145,10 @@ def _free_energy_gap(rbm: RBM, data: Dataset) -> Figure:
 
 _PICTURES = {
     "filters.png": Picture(f"the couplings of the hidden units, of at most {N_FILTERS}", _filters, is_grey),
-    "fantasies.png": Picture("chains that start from noise, as the Gibbs sweeps go on: means of p(v|h)", _fantasies),
-    "one-step.png": Picture("held-out images beside the means of p(v|h) after one Gibbs sweep", _one_step),
+    "fantasies.png": Picture(
+        "chains that start from noise, as the Gibbs sweeps go on: means of p(v|h)", _fantasies, of_images
+    ),
+    "one-step.png": Picture("held-out images beside the means of p(v|h) after one Gibbs sweep", _one_step, of_images),
     "free-energies.png": Picture("free energies of held-out images, samples and noise", _free_energies),
     "free-energy-gap.png": Picture(
         "the sign of overfitting, and the likelihood, epoch by epoch",

@@ -9,26 +9,31 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
+from scratchgen.commands.families.examples import of_images
 from scratchgen.commands.families.family import Family, HeldOut, Images, Picture
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import estimate
 from scratchgen.datasets import Dataset
+from scratchgen.datasets.dataset import image_shape_of
+from scratchgen.models.energy.dynamics import Box
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from scratchgen.densities.density import Bounds
     from scratchgen.models.energy.energy_model import EnergyModel
 
 N_CHAINS = 8
 N_STEPS = (0, 10, 20, 50, 100, 200, 500, 1000)  # at which the chains are seen
 N_VALUES = 300  # of each histogram
+N_POINTS = 2000
+N_STATES, STEPS_BETWEEN_STATES = 200, 5  # of the paths
 
 
 def _describe(model: EnergyModel) -> str:
-    layers = "-".join(map(str, (model.n_visible, *model.hidden, 1)))
-    return f"energy-based model: {layers}, {model.activation}, {model.loss}, {model.dynamics}"
+    return f"energy-based model: {model.network}, {model.activation}, {model.loss}, {model.dynamics}"
 
 
 def _options(model: EnergyModel) -> dict[str, Any]:
@@ -36,10 +41,11 @@ def _options(model: EnergyModel) -> dict[str, Any]:
 
 
 def _held_out(model: EnergyModel, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
-    stream = model.streams["sampling"]
-    images = {"test images": x, "the same inverted": 1 - x, "uniform noise": model.draw_start(len(x), stream)}
+    of_pixels = model.box == Box(0.0, 1.0)
+    kinds = {"test images": x, "the same inverted": 1 - x} if of_pixels else {"test examples": x}
+    kinds["uniform noise"] = model.draw_start(len(x), model.streams["sampling"])
     remark = "energies are -log p(x) up to a constant: what counts is their differences"
-    return HeldOut({f"energy of {name}": estimate(to_numpy(model.energy(v))) for name, v in images.items()}, (remark,))
+    return HeldOut({f"energy of {name}": estimate(to_numpy(model.energy(v))) for name, v in kinds.items()}, (remark,))
 
 
 def _sample(model: EnergyModel, n: int, sampling: Sampling, stream: Stream | None) -> Images:
@@ -52,16 +58,46 @@ def _chains(model: EnergyModel, data: Dataset) -> Figure:
     seen: list[Array] = [x]
     for done, wanted in pairwise(N_STEPS):
         seen.append(model.langevin(seen[-1], wanted - done))
-    return plots.fantasy_particles(seen, N_STEPS, data.image_shape, unit="Langevin steps")
+    return plots.fantasy_particles(seen, N_STEPS, image_shape_of(data), unit="Langevin steps")
+
+
+def _paths(model: EnergyModel, data: Dataset) -> Figure:
+    states = [model.draw_start(N_CHAINS, model.streams["sampling"])]
+    for _ in range(N_STATES):
+        states.append(model.langevin(states[-1], STEPS_BETWEEN_STATES))
+    trace = model.backend.xp.stack(states)
+    return plots.chain_paths(trace, lambda x: -model.energy(x), _bounds(model, data))
+
+
+def _landscape(model: EnergyModel, data: Dataset) -> Figure:
+    assert data.density is not None  # else the picture does not suit the data
+    return plots.energy_landscapes(data.density.energy, model.energy, _bounds(model, data))
+
+
+def _points(model: EnergyModel, data: Dataset) -> Figure:
+    clouds = {"held-out points": data.x_test[:N_POINTS], "ends of chains": model.sample(N_POINTS, n_steps=N_STEPS[-1])}
+    return plots.point_clouds(clouds, _bounds(model, data))
+
+
+def _bounds(model: EnergyModel, data: Dataset) -> Bounds:
+    """Return the rectangle of a picture of the plane: the box, or else where the data lie."""
+    if model.box != Box():
+        return (model.box.low, model.box.high), (model.box.low, model.box.high)
+    assert data.density is not None
+    return data.density.bounds
 
 
 def _energies(model: EnergyModel, data: Dataset) -> Figure:
-    images = {
-        "held-out images": data.x_test[:N_VALUES],
+    kinds = {
+        f"held-out {data.example}s": data.x_test[:N_VALUES],
         "chains after 1,000 steps": model.sample(N_VALUES, n_steps=1000),
         "noise": model.draw_start(N_VALUES, model.streams["sampling"]),
     }
-    return plots.free_energy_histograms({name: model.energy(x) for name, x in images.items()}, label="energy $E(x)$")
+    return plots.free_energy_histograms({name: model.energy(x) for name, x in kinds.items()}, label="energy $E(x)$")
+
+
+def _of_density(model: EnergyModel, data: Dataset) -> bool:
+    return data.density is not None
 
 
 def _training_curves(model: EnergyModel, data: Dataset) -> Figure:
@@ -69,8 +105,11 @@ def _training_curves(model: EnergyModel, data: Dataset) -> Figure:
 
 
 _PICTURES = {
-    "chains.png": Picture("chains that start from noise, as the Langevin steps go on", _chains),
-    "energies.png": Picture("energies of held-out images, of what chains lead to, and of noise", _energies),
+    "chains.png": Picture("chains that start from noise, as the Langevin steps go on", _chains, of_images),
+    "landscape.png": Picture("the true energy beside the learnt one", _landscape, _of_density),
+    "paths.png": Picture("chains that start from noise, over the learnt density", _paths, _of_density),
+    "points.png": Picture("held-out points beside the ends of chains", _points, _of_density),
+    "energies.png": Picture("energies of held-out data, of what chains lead to, and of noise", _energies),
     "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
 }
 

@@ -45,7 +45,7 @@ class Picture(NamedTuple):
 
 def is_grey(model: Any, data: Dataset) -> bool:
     """Say whether the images have no colours: a picture of weights has colours of its own."""
-    return len(data.image_shape) == 2
+    return data.image_shape is not None and len(data.image_shape) == 2
 
 
 @dataclass(frozen=True)

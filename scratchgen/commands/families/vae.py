@@ -8,11 +8,12 @@ import numpy as np
 
 from scratchgen import plots
 from scratchgen.backend import to_numpy
-from scratchgen.commands.families.examples import N_COLUMNS, examples
+from scratchgen.commands.families.examples import N_COLUMNS, examples, of_images
 from scratchgen.commands.families.family import GREYS_WERE_DRAWN, Family, HeldOut, Images, Picture
 from scratchgen.commands.options import Evaluation, Sampling
 from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
+from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.inference.parameters import are_states
 from scratchgen.ops.divergences import kl_standard_normal_forward
 from scratchgen.random import Stream
@@ -75,11 +76,11 @@ def sample(vae: VAE | LinearGaussianModel, n: int, sampling: Sampling, stream: S
 
 def _reconstructions(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     x = examples(data)
-    return plots.reconstructions(x, vae.reconstruct(x), data.image_shape, n_columns=N_COLUMNS)
+    return plots.reconstructions(x, vae.reconstruct(x), image_shape_of(data), n_columns=N_COLUMNS)
 
 
 def _samples(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
-    return plots.image_grid(vae.sample(N_SAMPLES, mean=True), data.image_shape)
+    return plots.image_grid(vae.sample(N_SAMPLES, mean=True), image_shape_of(data))
 
 
 def _training_curves(vae: VAE, data: Dataset) -> Figure:
@@ -87,7 +88,7 @@ def _training_curves(vae: VAE, data: Dataset) -> Figure:
 
 
 def _latent_plane(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
-    return plots.latent_plane(vae.decode, data.image_shape)
+    return plots.latent_plane(vae.decode, image_shape_of(data))
 
 
 def _latent_clusters(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
@@ -99,10 +100,12 @@ def _kl_bars(vae: VAE, data: Dataset) -> Figure:
 
 
 PICTURES = {  # of the linear Gaussian model too
-    "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions),
-    "samples.png": Picture("new images: z from the prior, then the mean of p(x|z)", _samples),
+    "reconstructions.png": Picture("held-out images above what the model makes of them", _reconstructions, of_images),
+    "samples.png": Picture("new images: z from the prior, then the mean of p(x|z)", _samples, of_images),
     "latent-plane.png": Picture(
-        "what the decoder makes of each point of the plane", _latent_plane, lambda vae, data: vae.n_latent == 2
+        "what the decoder makes of each point of the plane",
+        _latent_plane,
+        lambda vae, data: of_images(vae, data) and vae.n_latent == 2,
     ),
     "latent-clusters.png": Picture(
         "where the encoder puts the held-out images, by label",

@@ -95,7 +95,7 @@ class Contrastive:
 
     def terms(self, network: EnergyNetwork, params: Any, x: Array, negative: Array) -> ContrastiveTerms:
         """Return the terms of the loss."""
-        return self._terms(network.forward(params, x)[0], network.forward(params, negative)[0])
+        return self._terms(network.energy(params, x), network.energy(params, negative))
 
     def terms_and_grads(
         self, network: EnergyNetwork, params: Any, x: Array, negative: Array, out: Any

@@ -124,8 +124,12 @@ class EnergyModel(Model):
             "max_value": self.max_value,
         }
         backend = get_backend(backend)
-        self.network: EnergyNetwork = MLPEnergy(self.n_visible, self.hidden, self.activation, self.input_scale, backend)
+        self.network = self._network(backend)
         super().__init__(settings, self.network.layout(), seed, dtype, backend)
+
+    def _network(self, backend: Backend) -> EnergyNetwork:
+        """Return the energy as a function of its parameters."""
+        return MLPEnergy(self.n_visible, self.hidden, self.activation, self.input_scale, backend)
 
     def _initialise_(self, stream: Stream) -> None:
         xp = self.backend.xp
@@ -243,7 +247,7 @@ class EnergyModel(Model):
 
     def energy(self, x: Any) -> Array:
         """Return E(x) of each row, (n,): -log p(x) up to the constant log Z; also outside the box."""
-        return self.network.forward(self.params, self.check_states(x))[0]
+        return self.network.energy(self.params, self.check_states(x))
 
     def grad_x(self, x: Any) -> Array:
         """Return the gradient of E with respect to each row, (n, n_visible): minus the score, the gradient of log p."""
@@ -251,7 +255,7 @@ class EnergyModel(Model):
 
     def slope(self, x: Array) -> Array:
         """Return what `grad_x` does, without checking the input."""
-        return self.network.grad_x_forward(self.params, x)[0]
+        return self.network.grad_x(self.params, x)
 
     langevin = langevin
     sample = sample

@@ -18,7 +18,7 @@ def monitor(model: EnergyModel, x: Array, validation: Array | None) -> dict[str,
     stream = Stream(model.seed, model.backend).child(2**63 + model.epoch)  # of no other use
     kinds = {"data": x, "validation": validation, "buffer": model.buffer, "noise": model.draw_start(_ROWS, stream)}
     return {
-        f"energy_of_{name}": float(model.network.forward(model.params, states[:_ROWS])[0].mean())
+        f"energy_of_{name}": float(model.network.energy(model.params, states[:_ROWS]).mean())
         for name, states in kinds.items()
         if states is not None and states.shape[0]
     }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scratchgen.backend import Backend
-from scratchgen.nn.input_gradient import mlp_input_gradient_backward, mlp_input_gradient_forward
+from scratchgen.nn.input_gradient import input_gradient_backward, mlp_input_gradient_forward
 from scratchgen.nn.mlp import (
     Layers,
     mlp_backward_,
@@ -58,6 +58,12 @@ class EnergyNetwork(Protocol):
     def grad_x_backward(self, dg: Array, cache: Any, out: Any = None) -> tuple[Array, Any]:
         """Return the gradients with respect to x and the parameters of a loss that depends on g."""
 
+    def energy(self, params: Any, x: Array) -> Array:
+        """Return E alone."""
+
+    def grad_x(self, params: Any, x: Array) -> Array:
+        """Return g alone: what a chain needs at each step, and no gradient with respect to the parameters."""
+
 
 @dataclass(frozen=True)
 class MLPEnergy:
@@ -80,6 +86,9 @@ class MLPEnergy:
     activation: str
     input_scale: float
     backend: Backend
+
+    def __str__(self) -> str:
+        return "-".join(map(str, (self.n_visible, *self.hidden, 1)))
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -129,4 +138,12 @@ class MLPEnergy:
 
     def grad_x_backward(self, dg: Array, cache: Any, out: Layers | None = None) -> tuple[Array, Layers]:
         """Return the gradients with respect to x and the parameters of a loss that depends on g."""
-        return mlp_input_gradient_backward(dg, cache, out, self.backend)
+        return input_gradient_backward(dg, cache, out, self.backend)
+
+    def energy(self, params: Layers, x: Array) -> Array:
+        """Return E (n,) alone."""
+        return self.forward(params, x)[0]
+
+    def grad_x(self, params: Layers, x: Array) -> Array:
+        """Return g (n, D) alone."""
+        return self.grad_x_forward(params, x)[0]
