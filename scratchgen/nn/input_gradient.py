@@ -25,6 +25,7 @@ from typing import NamedTuple
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
 from scratchgen.kernels.bias_activation import bias_activation_backward_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.nn.mlp import Layers, mlp_forward
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import ActivationCache
@@ -86,7 +87,7 @@ def mlp_input_gradient_forward(
         u = _times_slope(delta, cache, backend)
         deltas.append(delta)
         us.append(u)
-        delta = u @ cache.W.T
+        delta = matmul(u, cache.W.T, precision=backend.precision)
     return delta, InputGradientCache(dense, deltas[::-1], us[::-1])
 
 
@@ -100,8 +101,8 @@ def mlp_input_gradient_backward(
     xp, g = namespace(dgrad), dgrad
     das, dWs = [], []
     for dense, delta, u in zip(*cache, strict=True):
-        du = g @ dense.W
-        dWs.append(g.T @ u)
+        du = matmul(g, dense.W, precision=backend.precision)
+        dWs.append(matmul(g.T, u, precision=backend.precision))
         das.append(activation_slope_backward(du * delta, ActivationCache(dense.saved, dense.activation)))
         g = _times_slope(du, dense, backend)
 
@@ -109,8 +110,8 @@ def mlp_input_gradient_backward(
     dlayers = []
     for dense, da, dW in zip(reversed(cache.dense), reversed(das), reversed(dWs), strict=True):
         da = da + _times_slope(dh, dense, backend)
-        dlayers.append(LinearParams(dW + dense.x.T @ da, xp.sum(da, axis=0)))
-        dh = da @ dense.W.T
+        dlayers.append(LinearParams(dW + matmul(dense.x.T, da, precision=backend.precision), xp.sum(da, axis=0)))
+        dh = matmul(da, dense.W.T, precision=backend.precision)
     layers = tuple(reversed(dlayers))
     for into, gradient in zip(out or (), layers, strict=out is not None):
         into.W[...], into.b[...] = gradient

@@ -23,6 +23,7 @@ from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
 from scratchgen.geometry import Geometry
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.linear import REFERENCE
 from scratchgen.ops.windows import apply_adjoint, windows_of
 from scratchgen.typing import Array, Float
@@ -82,7 +83,7 @@ def conv2d_forward(
     shape = (x.shape[0], *geometry.grid, W.shape[1])
     product = xp.empty((math.prod(shape[:3]), W.shape[1]), dtype=x.dtype)
     for rows, windows in windows_of(x, geometry, backend):
-        product[rows, :] = windows @ W
+        product[rows, :] = matmul(windows, W, precision=backend.precision)
     y, saved = bias_activation_forward_.on(backend)(product, params.b, activation)
     return xp.reshape(y, shape), ConvCache(params.W, x, saved, activation, geometry)
 
@@ -114,7 +115,7 @@ def _activation_and_params(
     da, db = pre_activation_gradient_(dy, cache, out, backend)
     dW = namespace(da).zeros_like(as_matrix(cache.W))
     for rows, windows in windows_of(cache.x, cache.geometry, backend):
-        dW += windows.T @ da[rows, :]
+        dW += matmul(windows.T, da[rows, :], precision=backend.precision)
     return da, as_params(dW, db, cache, out)
 
 
