@@ -7,6 +7,10 @@ With gradient g, first moment m, second moment v and step t = 1, 2, ...:
     theta <- theta - learning_rate * m_hat / (sqrt(v_hat) + epsilon),
     m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t).
 
+What changes from step to step is an array of two, ``rates = (learning_rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t))`` in
+the type of the parameters. It is read on the device, as the draw of a stream is: a captured CUDA graph takes the rates
+of each step. The divisions by 1 - beta^t are in it: theta <- theta - rates[0] m / (rates[1] sqrt(v) + epsilon).
+
 References
 ----------
 D. P. Kingma, J. Ba: "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
@@ -27,37 +31,24 @@ from scratchgen.typing import Array
 
 
 def _adam_reference(
-    theta: Array,
-    gradient: Array,
-    m: Array,
-    v: Array,
-    t: int,
-    learning_rate: float,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
+    theta: Array, gradient: Array, m: Array, v: Array, rates: Array, beta1: float, beta2: float, epsilon: float
 ) -> None:
     xp = namespace(theta, gradient, m, v)
-    b1, c1, b2, c2, rate, root_scale, eps = _coefficients(theta.dtype, t, learning_rate, beta1, beta2, epsilon)
+    b1, c1, b2, c2, eps = _coefficients(theta.dtype, beta1, beta2, epsilon)
     m[...] = b1 * m + c1 * gradient
     v[...] = b2 * v + c2 * gradient * gradient
-    theta -= rate * m / (root_scale * xp.sqrt(v) + eps)
+    theta -= rates[0] * m / (rates[1] * xp.sqrt(v) + eps)
 
 
-def _coefficients(dtype: Any, t: int, learning_rate: float, beta1: float, beta2: float, epsilon: float) -> Any:
-    """Return the scalars of one step in the type of the parameters.
-
-    The divisions by 1 - beta^t are taken out of the loop: theta <- theta - rate * m / (root_scale * sqrt(v) + epsilon).
-    """
-    rate = learning_rate / (1.0 - beta1**t)
-    root_scale = (1.0 - beta2**t) ** -0.5
+def _coefficients(dtype: Any, beta1: float, beta2: float, epsilon: float) -> Any:
+    """Return the constants of all steps in the type of the parameters."""
     to_type = np.dtype(dtype).type
-    return tuple(to_type(c) for c in (beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, root_scale, epsilon))
+    return tuple(map(to_type, (beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon)))
 
 
 @scalar
 def _update(
-    theta: Any, g: Any, m: Any, v: Any, b1: Any, c1: Any, b2: Any, c2: Any, rate: Any, root_scale: Any, eps: Any
+    theta: Any, g: Any, m: Any, v: Any, rate: Any, root_scale: Any, b1: Any, c1: Any, b2: Any, c2: Any, eps: Any
 ) -> Any:
     m = mul(b1, m) + mul(c1, g)
     v = mul(b2, v) + mul(mul(c2, g), g)
@@ -65,48 +56,29 @@ def _update(
 
 
 @cpu_kernel()
-def _loop(
-    theta: Any, g: Any, m: Any, v: Any, b1: Any, c1: Any, b2: Any, c2: Any, rate: Any, root_scale: Any, eps: Any
-) -> None:
+def _loop(theta: Any, g: Any, m: Any, v: Any, rates: Any, b1: Any, c1: Any, b2: Any, c2: Any, eps: Any) -> None:
+    rate, root_scale = rates[0], rates[1]
     for i in range(theta.size):
-        theta[i], m[i], v[i] = _update(theta[i], g[i], m[i], v[i], b1, c1, b2, c2, rate, root_scale, eps)
+        theta[i], m[i], v[i] = _update(theta[i], g[i], m[i], v[i], rate, root_scale, b1, c1, b2, c2, eps)
 
 
 def _adam_cpu(
-    theta: Array,
-    gradient: Array,
-    m: Array,
-    v: Array,
-    t: int,
-    learning_rate: float,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
+    theta: Array, gradient: Array, m: Array, v: Array, rates: Array, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    _loop(theta, gradient, m, v, *_coefficients(theta.dtype, t, learning_rate, beta1, beta2, epsilon))
+    _loop(theta, gradient, m, v, rates, *_coefficients(theta.dtype, beta1, beta2, epsilon))
 
 
 @cuda_kernel
-def _kernel(
-    theta: Any, g: Any, m: Any, v: Any, b1: Any, c1: Any, b2: Any, c2: Any, rate: Any, root_scale: Any, eps: Any
-) -> None:
+def _kernel(theta: Any, g: Any, m: Any, v: Any, rates: Any, b1: Any, c1: Any, b2: Any, c2: Any, eps: Any) -> None:
+    rate, root_scale = rates[0], rates[1]
     for i in range(cuda.grid(1), theta.size, cuda.gridsize(1)):
-        theta[i], m[i], v[i] = _update(theta[i], g[i], m[i], v[i], b1, c1, b2, c2, rate, root_scale, eps)
+        theta[i], m[i], v[i] = _update(theta[i], g[i], m[i], v[i], rate, root_scale, b1, c1, b2, c2, eps)
 
 
 def _adam_cuda(
-    theta: Array,
-    gradient: Array,
-    m: Array,
-    v: Array,
-    t: int,
-    learning_rate: float,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
+    theta: Array, gradient: Array, m: Array, v: Array, rates: Array, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    coefficients = _coefficients(theta.dtype, t, learning_rate, beta1, beta2, epsilon)
-    _kernel.launch(theta.size, theta, gradient, m, v, *coefficients)
+    _kernel.launch(theta.size, theta, gradient, m, v, rates, *_coefficients(theta.dtype, beta1, beta2, epsilon))
 
 
 adam_ = Operation(_adam_reference, _adam_cpu, _adam_cuda)

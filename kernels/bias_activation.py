@@ -18,7 +18,10 @@ The derivative of ReLU at 0 is taken as 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.kernels import Operation, array_math
@@ -31,6 +34,7 @@ from scratchgen.typing import Array
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
 _LINEAR, _RELU, _TANH, _SIGMOID, _SOFTPLUS, _SWISH = range(6)
+_ROWS_OF_ONE_THREAD = 512  # of a column that one CUDA thread adds up: a second launch is no gain for a batch of rows
 
 
 def _saves_output(activation: str) -> bool:
@@ -226,13 +230,25 @@ def _forward_kernel(z: Any, b: Any, y: Any, code: Any) -> None:
 
 
 @cuda_kernel
-def _backward_kernel(dy: Any, saved: Any, db: Any, code: Any) -> None:
-    for j in range(cuda.grid(1), dy.shape[1], cuda.gridsize(1)):  # neighbouring threads read neighbouring columns
+def _backward_kernel(dy: Any, saved: Any, sums: Any, code: Any, n_together: Any) -> None:
+    n_rows, n_columns = dy.shape
+    for item in range(cuda.grid(1), sums.size, cuda.gridsize(1)):  # neighbouring threads read neighbouring columns
+        part = item // n_columns
+        j = item - part * n_columns
         total = 0.0
-        for i in range(dy.shape[0]):
+        for i in range(part * n_together, min((part + 1) * n_together, n_rows)):
             dz = _slope(saved[i, j], dy[i, j], code)
             dy[i, j] = dz
             total += dz
+        sums[part, j] = total
+
+
+@cuda_kernel
+def _sum_kernel(sums: Any, db: Any) -> None:
+    for j in range(cuda.grid(1), db.size, cuda.gridsize(1)):
+        total = 0.0
+        for part in range(sums.shape[0]):
+            total += sums[part, j]
         db[j] = total
 
 
@@ -243,7 +259,15 @@ def _forward_cuda(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
 
 
 def _backward_cuda(dy: Array, saved: Array, db: Array, activation: str) -> Array:
-    _backward_kernel.launch(dy.shape[1], dy, saved, db, ACTIVATIONS.index(activation))
+    code, n_rows = ACTIVATIONS.index(activation), dy.shape[0]
+    if n_rows <= _ROWS_OF_ONE_THREAD:
+        _backward_kernel.launch(db.size, dy, saved, db[None, :], code, n_rows)
+        return dy
+    # A convolution has a row for each pixel: about sqrt(n) sums of sqrt(n) rows, and then the sum of those.
+    n_together = math.isqrt(n_rows - 1) + 1
+    sums = namespace(dy).empty((-(-n_rows // n_together), db.size), dtype=np.float64)
+    _backward_kernel.launch(sums.size, dy, saved, sums, code, n_together)
+    _sum_kernel.launch(db.size, sums, db)
     return dy
 
 

@@ -32,6 +32,7 @@ from scratchgen.kernels import Operation
 from scratchgen.kernels.gibbs_shared import SHARED_BYTES, shared_bytes, sweep_in_shared_memory
 from scratchgen.kernels.gibbs_tables import sweep_with_tables, table_bytes
 from scratchgen.kernels.gibbs_units import sample_bernoulli_units_, sample_into_cpu, sample_into_cuda
+from scratchgen.kernels.matmul import matmul
 from scratchgen.kernels.philox import Key
 from scratchgen.typing import Array
 
@@ -65,10 +66,10 @@ def _sweeps_reference(
     v: Array, W: Array, b: Array, c: Array, inverse_temperature: Array, n_sweeps: int, key: Key, draw: Array
 ) -> tuple[Array, Array]:
     """Return the visible units after `n_sweeps` (at least 1) and the hidden units that they were drawn from."""
-    xp, sample = namespace(v, W, b, c), sample_bernoulli_units_.reference
+    sample = sample_bernoulli_units_.reference
     for sweep in range(n_sweeps):
-        h, _ = sample(xp.matmul(v, W), c, inverse_temperature, key, draw, 2 * sweep)
-        v, _ = sample(xp.matmul(h, W.T), b, inverse_temperature, key, draw, 2 * sweep + 1)
+        h, _ = sample(matmul(v, W), c, inverse_temperature, key, draw, 2 * sweep)
+        v, _ = sample(matmul(h, W.T), b, inverse_temperature, key, draw, 2 * sweep + 1)
     return v, h
 
 
@@ -80,9 +81,9 @@ def _sweep_by_products(
     v_out, h = xp.empty_like(v), xp.empty((v.shape[0], W.shape[1]), dtype=v.dtype)
     product_v, product_h = xp.empty_like(v_out), xp.empty_like(h)
     for sweep in range(n_sweeps):
-        xp.matmul(v, W, out=product_h)
+        matmul(v, W, out=product_h)
         sample_into(h, product_h, c, inverse_temperature, key, draw, 2 * sweep)
-        xp.matmul(h, W.T, out=product_v)
+        matmul(h, W.T, out=product_v)
         sample_into(v_out, product_v, b, inverse_temperature, key, draw, 2 * sweep + 1)
         v = v_out
     return v_out, h

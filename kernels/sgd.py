@@ -3,7 +3,9 @@
     velocity <- momentum * velocity + gradient
     theta <- theta - learning_rate * velocity
 
-Without momentum the velocity is the gradient itself: there is no array of velocities to read and write.
+Without momentum the velocity is the gradient itself: there is no array of velocities to read and write. The learning
+rate is an array of one element in the type of the parameters, read on the device: a captured CUDA graph takes that of
+each step.
 
 References
 ----------
@@ -22,14 +24,13 @@ from scratchgen.kernels.scalar import mul, scalar
 from scratchgen.typing import Array
 
 
-def _sgd_reference(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
-    to_type = theta.dtype.type
-    velocity[...] = to_type(momentum) * velocity + gradient
-    theta -= to_type(learning_rate) * velocity
+def _sgd_reference(theta: Array, gradient: Array, velocity: Array, rates: Array, momentum: float) -> None:
+    velocity[...] = theta.dtype.type(momentum) * velocity + gradient
+    theta -= rates[0] * velocity
 
 
-def _descend_reference(theta: Array, gradient: Array, learning_rate: float) -> None:
-    theta -= theta.dtype.type(learning_rate) * gradient
+def _descend_reference(theta: Array, gradient: Array, rates: Array) -> None:
+    theta -= rates[0] * gradient
 
 
 @scalar
@@ -39,45 +40,47 @@ def _update(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> Any:
 
 
 @cpu_kernel()
-def _loop(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None:
+def _loop(theta: Any, g: Any, velocity: Any, rates: Any, momentum: Any) -> None:
+    rate = rates[0]
     for i in range(theta.size):
         theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
 
 
 @cpu_kernel()
-def _descent_loop(theta: Any, g: Any, rate: Any) -> None:
+def _descent_loop(theta: Any, g: Any, rates: Any) -> None:
+    rate = rates[0]
     for i in range(theta.size):
         theta[i] -= mul(rate, g[i])
 
 
-def _descend_cpu(theta: Array, gradient: Array, learning_rate: float) -> None:
-    _descent_loop(theta, gradient, theta.dtype.type(learning_rate))
+def _descend_cpu(theta: Array, gradient: Array, rates: Array) -> None:
+    _descent_loop(theta, gradient, rates)
 
 
-def _sgd_cpu(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
-    to_type = theta.dtype.type
-    _loop(theta, gradient, velocity, to_type(learning_rate), to_type(momentum))
+def _sgd_cpu(theta: Array, gradient: Array, velocity: Array, rates: Array, momentum: float) -> None:
+    _loop(theta, gradient, velocity, rates, theta.dtype.type(momentum))
 
 
 @cuda_kernel
-def _kernel(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> None:
+def _kernel(theta: Any, g: Any, velocity: Any, rates: Any, momentum: Any) -> None:
+    rate = rates[0]
     for i in range(cuda.grid(1), theta.size, cuda.gridsize(1)):
         theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
 
 
 @cuda_kernel
-def _descent_kernel(theta: Any, g: Any, rate: Any) -> None:
+def _descent_kernel(theta: Any, g: Any, rates: Any) -> None:
+    rate = rates[0]
     for i in range(cuda.grid(1), theta.size, cuda.gridsize(1)):
         theta[i] -= mul(rate, g[i])
 
 
-def _descend_cuda(theta: Array, gradient: Array, learning_rate: float) -> None:
-    _descent_kernel.launch(theta.size, theta, gradient, theta.dtype.type(learning_rate))
+def _descend_cuda(theta: Array, gradient: Array, rates: Array) -> None:
+    _descent_kernel.launch(theta.size, theta, gradient, rates)
 
 
-def _sgd_cuda(theta: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
-    to_type = theta.dtype.type
-    _kernel.launch(theta.size, theta, gradient, velocity, to_type(learning_rate), to_type(momentum))
+def _sgd_cuda(theta: Array, gradient: Array, velocity: Array, rates: Array, momentum: float) -> None:
+    _kernel.launch(theta.size, theta, gradient, velocity, rates, theta.dtype.type(momentum))
 
 
 descend_ = Operation(_descend_reference, _descend_cpu, _descend_cuda)

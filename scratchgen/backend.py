@@ -26,7 +26,9 @@ from scratchgen.errors import BackendError
 from scratchgen.typing import Array
 
 KernelVariant = Literal["reference", "cpu", "cuda"]
+Precision = Literal["float32", "tf32", "float16"]
 BACKEND_NAMES = ("numpy", "cpu", "cuda")
+PRECISIONS = ("float32", "tf32", "float16")
 
 _INSTALL_CUDA = 'pip install "scratchgen[cuda13]" (or [cuda12] for a driver older than 580)'
 
@@ -42,11 +44,15 @@ class Backend:
         The array namespace: ``numpy`` or ``cupy``.
     variant : {"reference", "cpu", "cuda"}
         The variant of each kernel that serves this backend; a backend names it and does not hold it.
+    precision : {"float32", "tf32", "float16"}
+        What dense and convolutional layers round the factors of their products to; all else, such as the chains of a
+        Boltzmann machine, is done in the type of the arrays. `scratchgen.kernels.matmul` states the errors.
     """
 
     name: str
     xp: Any = field(repr=False, compare=False)
     variant: KernelVariant = field(repr=False)
+    precision: Precision = "float32"
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
         """Return `x` as a C-contiguous array of this backend, copied to or from the device where that is needed."""
@@ -60,34 +66,41 @@ def simulating_cuda() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 
-def get_backend(name: str | Backend) -> Backend:
+def get_backend(name: str | Backend, precision: Precision = "float32") -> Backend:
     """Return the backend called `name`.
 
     Parameters
     ----------
     name : {"numpy", "cpu", "cuda"} or Backend
         A backend is returned as it is.
+    precision : {"float32", "tf32", "float16"}
+        Less than float32 lets the layers of a model on ``cuda`` use tensor cores, for float32 arrays:
+        ``VAE(..., backend=get_backend("cuda", precision="tf32"))``. Parameters, gradients and sums stay in float32.
 
     Raises
     ------
     BackendError
-        The name is unknown, or ``cuda`` cannot work here: the message says what is missing and how to install it.
-        There is no silent fall-back.
+        The name or the precision is unknown, or ``cuda`` cannot work here: the message says what is missing and how to
+        install it. There is no silent fall-back.
     """
+    if precision not in PRECISIONS:
+        raise BackendError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    if precision != "float32" and name != "cuda":
+        raise BackendError(f"precision={precision!r} is for get_backend('cuda', ...), got {name!r}")
     if isinstance(name, Backend):
         return name
     if name not in BACKEND_NAMES:
         raise BackendError(f"unknown backend {name!r}: choose one of {', '.join(BACKEND_NAMES)}")
-    return _named_backend(name)
+    return _named_backend(name, precision)
 
 
 @cache
-def _named_backend(name: str) -> Backend:
+def _named_backend(name: str, precision: Precision) -> Backend:
     if name == "numpy":
         return Backend("numpy", np, "reference")
     if name == "cpu":
         return Backend("cpu", np, "cpu")
-    return Backend("cuda", _cuda_namespace(), "cuda")
+    return Backend("cuda", _cuda_namespace(), "cuda", precision)
 
 
 def _cuda_namespace() -> Any:

@@ -21,7 +21,7 @@ def describe_environment(backend: Backend) -> str:
     'openblas for Haswell, 2 threads'
     """
     if backend.xp is not np:
-        return backend.name
+        return backend.name if backend.precision == "float32" else f"{backend.name}, {backend.precision} products"
     libraries = [library for library in _thread_pools().info() if library["user_api"] == "blas"]
     if not libraries:  # such as Apple's Accelerate, which does not tell
         return "an unknown library"

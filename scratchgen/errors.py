@@ -35,3 +35,7 @@ class TemperatureWarning(UserWarning):
 
 class DataRangeWarning(UserWarning):
     """Data lie outside the range that a model is made for, and were brought into it."""
+
+
+class BackendWarning(UserWarning):
+    """A backend cannot do something in the way that it was made for, and does it in another."""

@@ -5,7 +5,7 @@ An optimiser is a description (frozen, comparable); what it accumulates is an `O
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scratchgen.backend import Backend
@@ -20,15 +20,39 @@ from scratchgen.validation import is_finite_number
 
 @dataclass
 class OptimizerState:
-    """The number of steps taken, and the accumulated arrays by name."""
+    """The number of steps taken, the accumulated arrays by name, and what changes from step to step.
 
-    n_steps: int = 0
-    arrays: dict[str, Array] = field(default_factory=dict)
+    Attributes
+    ----------
+    rates : array
+        The step's numbers, on the device. The host sets them without waiting for it.
+    """
+
+    n_steps: int
+    arrays: dict[str, Array]
+    rates: Array
+
+
+class _InTwoParts:
+    """A step is what the host does, and then what the device does: a captured CUDA graph holds the second part."""
+
+    def begin_step_(self, state: OptimizerState) -> None:
+        """Count the step that follows, and set its rates."""
+        raise NotImplementedError
+
+    def move_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Change `theta` and the arrays of `state` with the rates that are set."""
+        raise NotImplementedError
+
+    def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Take one step: `theta` and `state` change."""
+        self.begin_step_(state)
+        self.move_(theta, gradient, state, backend)
 
 
 @specified
 @dataclass(frozen=True)
-class Adam:
+class Adam(_InTwoParts):
     """Adam with bias correction.
 
     Parameters
@@ -58,19 +82,25 @@ class Adam:
 
     def start(self, theta: Array, xp: Any) -> OptimizerState:
         """Return the state before the first step."""
-        return OptimizerState(0, {"m": xp.zeros_like(theta), "v": xp.zeros_like(theta)})
+        arrays = {"m": xp.zeros_like(theta), "v": xp.zeros_like(theta)}
+        return OptimizerState(0, arrays, xp.zeros(2, dtype=theta.dtype))
 
-    def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
-        """Take one step: `theta` and `state` change."""
+    def begin_step_(self, state: OptimizerState) -> None:
+        """Count the step that follows, and set its rates."""
         rate = value_at(self.learning_rate, state.n_steps)
         state.n_steps += 1
+        state.rates[0] = rate / (1.0 - self.beta1**state.n_steps)
+        state.rates[1] = (1.0 - self.beta2**state.n_steps) ** -0.5
+
+    def move_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Change `theta` and the arrays of `state` with the rates that are set."""
         m, v = state.arrays["m"], state.arrays["v"]
-        adam_.on(backend)(theta, gradient, m, v, state.n_steps, rate, self.beta1, self.beta2, self.epsilon)
+        adam_.on(backend)(theta, gradient, m, v, state.rates, self.beta1, self.beta2, self.epsilon)
 
 
 @specified
 @dataclass(frozen=True)
-class SGD:
+class SGD(_InTwoParts):
     """Stochastic gradient descent: velocity <- momentum * velocity + gradient, theta <- theta - rate * velocity.
 
     Parameters
@@ -89,16 +119,20 @@ class SGD:
 
     def start(self, theta: Array, xp: Any) -> OptimizerState:
         """Return the state before the first step; without momentum there is no velocity to be kept."""
-        return OptimizerState(0, {"velocity": xp.zeros_like(theta)} if self.momentum else {})
+        arrays = {"velocity": xp.zeros_like(theta)} if self.momentum else {}
+        return OptimizerState(0, arrays, xp.zeros(1, dtype=theta.dtype))
 
-    def step_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
-        """Take one step: `theta` and `state` change."""
-        rate = value_at(self.learning_rate, state.n_steps)
+    def begin_step_(self, state: OptimizerState) -> None:
+        """Count the step that follows, and set its rate."""
+        state.rates[0] = value_at(self.learning_rate, state.n_steps)
         state.n_steps += 1
+
+    def move_(self, theta: Array, gradient: Array, state: OptimizerState, backend: Backend) -> None:
+        """Change `theta` and the arrays of `state` with the rate that is set."""
         if self.momentum:
-            sgd_.on(backend)(theta, gradient, state.arrays["velocity"], rate, self.momentum)
+            sgd_.on(backend)(theta, gradient, state.arrays["velocity"], state.rates, self.momentum)
         else:
-            descend_.on(backend)(theta, gradient, rate)
+            descend_.on(backend)(theta, gradient, state.rates)
 
 
 Optimizer = Adam | SGD

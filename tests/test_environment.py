@@ -42,3 +42,8 @@ def test_a_change_of_the_number_of_threads_is_seen() -> None:
 
 def test_matrix_products_on_a_device_are_not_those_of_the_processor() -> None:
     assert describe_environment(Backend("cuda", SimpleNamespace(), "cuda")) == "cuda"
+
+
+def test_the_precision_of_products_on_a_gpu_is_part_of_it() -> None:
+    described = [describe_environment(Backend("cuda", object(), "cuda", p)) for p in ("float32", "tf32", "float16")]
+    assert described == ["cuda", "cuda, tf32 products", "cuda, float16 products"]

@@ -26,6 +26,7 @@ import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.inference.parameters import check_rows
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import RBMParams, is_gaussian, scaled_visible, visible_energy
 from scratchgen.random import Stream
 from scratchgen.samplers.gibbs import draw_units_
@@ -84,7 +85,7 @@ def anneal(params: RBMParams, base: RBMParams, v: Array, betas: np.ndarray, stre
     xp = namespace(v)
     log_weights = xp.zeros(v.shape[0], dtype=xp.float64)
     for beta, next_beta in pairwise(tqdm(betas, disable=not progress, unit="temperature")):
-        product = scaled_visible(params, v) @ params.W  # (n, hidden)
+        product = matmul(scaled_visible(params, v), params.W)  # (n, hidden)
         log_weights += (next_beta - beta) * (visible_energy(base, v) - visible_energy(params, v))
         log_weights += _hidden_log_ratio(product + params.c, float(beta), float(next_beta))
         if next_beta != betas[-1]:
@@ -116,7 +117,7 @@ def _gibbs_sweep_(params: RBMParams, base: RBMParams, product: Array, beta: floa
     """Draw h from p_beta(h | v), given the product v W, whose storage is used, and then v from p_beta(v | h)."""
     h = _draw_units_(product, params.c, beta, stream)
     mixed_bias = params.b + (1 - beta) / beta * base.b
-    return draw_visible_(params, h @ params.W.T, mixed_bias, beta, stream)
+    return draw_visible_(params, matmul(h, params.W.T), mixed_bias, beta, stream)
 
 
 def draw_visible_(params: RBMParams, product: Array, bias: Array, beta: float, stream: Stream) -> Array:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from scratchgen.backend import namespace
 from scratchgen.inference.parameters import check_parameters, in_float64, sum_over_visible
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.activations import activation_forward
 from scratchgen.ops.boltzmann import RBMParams, scaled_visible
 from scratchgen.random import Stream
@@ -94,7 +95,7 @@ def mean_field_lower_bound(
 
 def _best_hidden(params: RBMParams, v_mean: Array) -> tuple[Array, Array]:
     """Return E[h | v = v_mean], and its entropy by row: softplus(a) - a sigmoid(a), with no log of 0 or 1."""
-    a = scaled_visible(params, v_mean) @ params.W + params.c  # (n, hidden)
+    a = matmul(scaled_visible(params, v_mean), params.W) + params.c  # (n, hidden)
     h_mean, _ = activation_forward(a, "sigmoid")
     softplus_a, _ = activation_forward(a, "softplus")
     return h_mean, namespace(a).sum(softplus_a - a * h_mean, axis=1)

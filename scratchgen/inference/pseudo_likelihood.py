@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from scratchgen.backend import namespace
 from scratchgen.inference.parameters import check_parameters, check_states, in_float64
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.activations import activation_forward
 from scratchgen.ops.boltzmann import RBMParams
 from scratchgen.typing import Array
@@ -55,7 +56,7 @@ def pseudo_log_likelihood(v: Array, W: Array, b: Array, c: Array) -> Array:
 def _of_chunk(params: RBMParams, v: Array) -> Array:
     W, b, c, _ = params
     xp = namespace(v)
-    a = v @ W + c  # (n, hidden)
+    a = matmul(v, W) + c  # (n, hidden)
     p, _ = activation_forward(a, "sigmoid")
     q, _ = activation_forward(-a, "sigmoid")
     total = xp.zeros_like(v[:, 0])

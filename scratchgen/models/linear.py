@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.history import History
+from scratchgen.kernels.matmul import matmul
 from scratchgen.models.model import Model
 from scratchgen.nn.init import glorot_uniform_
 from scratchgen.nn.parameters import Shape
@@ -148,7 +149,7 @@ class LinearGaussianModel(Model):
         x, xp, started = self.check_data(x), self.backend.xp, time.perf_counter()
         mean = x.mean(axis=0, dtype="float64")
         centred = x.astype("float64") - mean
-        eigenvalues, eigenvectors = xp.linalg.eigh(centred.T @ centred / x.shape[0])  # in rising order
+        eigenvalues, eigenvectors = xp.linalg.eigh(matmul(centred.T, centred) / x.shape[0])  # in rising order
         variance = float(eigenvalues[: -self.n_latent].mean())
         rounding = float(eigenvalues[-1]) * self.n_visible * float(xp.finfo("float64").eps)
         if variance <= rounding:
@@ -254,7 +255,7 @@ class LinearGaussianModel(Model):
         mean, covariance = self.posterior(x)
         noise = (stream or self.streams["sampling"]).normal((check_count("n", n), *mean.shape), self.dtype)
         root = self.backend.xp.linalg.cholesky(covariance.astype("float64")).astype(self.dtype)
-        return mean + noise @ root.T
+        return mean + matmul(noise, root.T)
 
     def sample(self, n: int, mean: bool = False, stream: Stream | None = None) -> Array:
         """Draw `n` examples: z from the prior, then x from p(x|z), or E[x|z] where `mean` is true; (n, n_visible)."""
@@ -265,4 +266,4 @@ class LinearGaussianModel(Model):
         return output + self.backend.xp.exp(self.params.log_sigma) * stream.normal(output.shape, self.dtype)
 
     def _mean_of_x(self, z: Array) -> Array:
-        return z @ self.params.W + self.params.b
+        return matmul(z, self.params.W) + self.params.b

@@ -125,6 +125,13 @@ class Model(ABC):
         """
         return self.evaluate_terms_and_grads(x, self.draw_noise(x, stream), out)[0]
 
+    def captured_values(self) -> tuple[Any, ...] | None:
+        """Return the numbers that the host puts into a training step now; None if a CUDA graph cannot hold the step.
+
+        It can where the host decides nothing else, waits for nothing, and what the model keeps stays where it is.
+        """
+        return None
+
     def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
         """Return further columns of the history after an epoch; must not change how training goes on."""
         return {}
@@ -253,7 +260,8 @@ class Model(ABC):
         for name, array in expected.items():
             array[...] = self.backend.asarray(state.arrays[name], dtype=self.dtype)
         self.optimizer = optimizer
-        self.optimizer_state = OptimizerState(n_steps, started.arrays)
+        started.n_steps = n_steps
+        self.optimizer_state = started
         self.streams, self.step, self.epoch, self.history = streams, step, epoch, history
         self.environment = environment
 

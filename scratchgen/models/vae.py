@@ -249,6 +249,10 @@ class VAE(Model):
         """Return beta at the present step."""
         return {"beta": value_at(self.beta, self.step)}
 
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return beta."""
+        return tuple(self.scheduled_values().values())
+
     def balancing_beta(self, x: Any) -> float:
         """Return the beta at which, with the present parameters, beta * KL is as large as the reconstruction term.
 

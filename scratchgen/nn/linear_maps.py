@@ -18,6 +18,7 @@ dense layer nothing has to be flattened.
 from __future__ import annotations
 
 from scratchgen.backend import Backend, namespace
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.convolution import ConvCache, ConvParams, as_matrix
 from scratchgen.ops.linear import DenseCache, LinearParams
 from scratchgen.ops.windows import apply_adjoint, apply_map, weights_gradient
@@ -31,7 +32,7 @@ def linear_map(x: Array, cache: LayerCache, backend: Backend) -> Array:
     x = x.reshape(cache.x.shape)
     if isinstance(cache, ConvCache):
         return apply_map(x, as_matrix(cache.W), cache.geometry, backend)
-    return x @ cache.W
+    return matmul(x, cache.W, precision=backend.precision)
 
 
 def linear_map_adjoint(da: Array, cache: LayerCache, backend: Backend) -> Array:
@@ -39,7 +40,7 @@ def linear_map_adjoint(da: Array, cache: LayerCache, backend: Backend) -> Array:
     da = da.reshape(cache.saved.shape)
     if isinstance(cache, ConvCache):
         return apply_adjoint(da, as_matrix(cache.W), cache.geometry, backend)
-    return da @ cache.W.T
+    return matmul(da, cache.W.T, precision=backend.precision)
 
 
 def linear_map_weights_gradient(x: Array, da: Array, cache: LayerCache, backend: Backend) -> Array:
@@ -47,7 +48,7 @@ def linear_map_weights_gradient(x: Array, da: Array, cache: LayerCache, backend:
     x, da = x.reshape(cache.x.shape), da.reshape(cache.saved.shape)
     if isinstance(cache, ConvCache):
         return weights_gradient(x, da, cache.geometry, backend).reshape(cache.W.shape)
-    return x.T @ da
+    return matmul(x.T, da, precision=backend.precision)
 
 
 def params_like(dW: Array, da: Array, cache: LayerCache) -> LinearParams | ConvParams:

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.kernels.free_energy import hidden_free_energy_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.linear import REFERENCE
 from scratchgen.typing import Array, Float
 
@@ -64,7 +65,7 @@ def scaled_visible(params: RBMParams, v: Float[Array, "n visible"]) -> Float[Arr
 def visible_energy(params: RBMParams, v: Float[Array, "n visible"]) -> Float[Array, " n"]:
     """Return the part of the energy that depends on v alone: -b.v, or sum_i (v_i - b_i)^2 / (2 s_i^2)."""
     if not is_gaussian(params):
-        return -(v @ params.b)
+        return -matmul(v, params.b)
     xp = namespace(v)
     residual = (v - params.b) * xp.exp(-params.log_sigma)
     return 0.5 * xp.sum(residual * residual, axis=1)
@@ -72,8 +73,8 @@ def visible_energy(params: RBMParams, v: Float[Array, "n visible"]) -> Float[Arr
 
 def energy(params: RBMParams, v: Float[Array, "n visible"], h: Float[Array, "n hidden"]) -> Float[Array, " n"]:
     """Return E(v, h) of each row."""
-    coupling = namespace(v, h).sum((scaled_visible(params, v) @ params.W) * h, axis=1)
-    return visible_energy(params, v) - h @ params.c - coupling
+    coupling = namespace(v, h).sum(matmul(scaled_visible(params, v), params.W) * h, axis=1)
+    return visible_energy(params, v) - matmul(h, params.c) - coupling
 
 
 def free_energy_forward(
@@ -93,7 +94,7 @@ def free_energy_forward(
         db = - sum_n dF (v - b) / s^2             dv = (dx + dF (v - b)) / s^2               (Gaussian)
         dlog_s = - sum_n (2 x dx + dF (v - b)^2 / s^2),   for the derivative of x by log s is -2 x.
     """
-    return free_energy_of_product_(params, v, scaled_visible(params, v) @ params.W, backend)
+    return free_energy_of_product_(params, v, matmul(scaled_visible(params, v), params.W), backend)
 
 
 def free_energy_of_product_(
@@ -108,7 +109,7 @@ def free_energy_backward(dF: Float[Array, " n"], cache: FreeEnergyCache) -> tupl
     """Return ``(dparams, dv)``."""
     params, v, p_h = cache
     da = -dF[:, None] * p_h  # (n, hidden)
-    dx = da @ params.W.T  # (n, visible)
+    dx = matmul(da, params.W.T)  # (n, visible)
     dparams = _params_gradient(dF, da, dx, cache, None)
     if not is_gaussian(params):
         return dparams, dx - dF[:, None] * params.b
@@ -122,7 +123,7 @@ def free_energy_backward_params(
     params, _, p_h = cache
     da = -dF[:, None] * p_h  # (n, hidden)
     wants_log_sigma = is_gaussian(params if out is None else out)
-    return _params_gradient(dF, da, da @ params.W.T if wants_log_sigma else None, cache, out)
+    return _params_gradient(dF, da, matmul(da, params.W.T) if wants_log_sigma else None, cache, out)
 
 
 def _params_gradient(
@@ -131,10 +132,10 @@ def _params_gradient(
     params, v, _ = cache
     xp = namespace(dF, v)
     x = scaled_visible(params, v)
-    dW = x.T @ da if out is None else xp.matmul(x.T, da, out=out.W)
+    dW = matmul(x.T, da, out=None if out is None else out.W)
     dc = xp.sum(da, axis=0)
     if not is_gaussian(params):
-        return _stored(RBMParams(dW, -(v.T @ dF), dc), out)
+        return _stored(RBMParams(dW, -matmul(v.T, dF), dc), out)
     precision = xp.exp(-2 * params.log_sigma)
     residual = dF[:, None] * (v - params.b)  # (n, visible)
     db = -xp.sum(residual, axis=0) * precision

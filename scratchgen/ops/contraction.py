@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scratchgen.backend import namespace
+from scratchgen.kernels.matmul import matmul
 from scratchgen.typing import Array, Float
 
 
@@ -107,8 +108,8 @@ def network_contraction_forward(
         products.append(_rows_times(derivatives[-1], W.T))
         derivatives.append(products[-1] * slope[:, None, :])
     rows = _rows(derivatives[-1])  # (n Z, H_1)
-    S = rows.T @ rows
-    penalty = xp.sum(weights[0] * (weights[0] @ S)) / slopes[0].shape[0]
+    S = matmul(rows.T, rows)
+    penalty = xp.sum(weights[0] * matmul(weights[0], S)) / slopes[0].shape[0]
     cache = NetworkContractionCache(weights, slopes, tuple(products[::-1]), tuple(derivatives[::-1]), S)
     return penalty, cache
 
@@ -120,13 +121,13 @@ def network_contraction_backward(
     weights, slopes, products, derivatives, S = cache
     xp = namespace(S, *weights, *slopes)
     scale = 2.0 * float(dpenalty) / slopes[0].shape[0]
-    dweights, dslopes = [scale * (weights[0] @ S)], []
-    dB = _rows_times(derivatives[0], scale * (weights[0].T @ weights[0]))  # (n, Z, H_1)
+    dweights, dslopes = [scale * matmul(weights[0], S)], []
+    dB = _rows_times(derivatives[0], scale * matmul(weights[0].T, weights[0]))  # (n, Z, H_1)
     for below, (W, P) in enumerate(zip(weights[1:], products, strict=True)):
         dslopes.append(xp.sum(dB * P, axis=1))
         dP = dB * slopes[below][:, None, :]
         if below + 1 < len(derivatives):
-            dweights.append(_rows(dP).T @ _rows(derivatives[below + 1]))
+            dweights.append(matmul(_rows(dP).T, _rows(derivatives[below + 1])))
             dB = _rows_times(dP, W)
     dweights.append(xp.sum(dP * slopes[-1][:, :, None], axis=0).T)  # (H_{L-1}, Z)
     dslopes.append(xp.sum(dP * weights[-1].T[None, :, :], axis=2))  # (n, Z)
@@ -141,4 +142,4 @@ def _rows(derivative: Array) -> Array:
 
 def _rows_times(derivative: Array, matrix: Array) -> Array:
     n, code, _ = derivative.shape
-    return namespace(derivative).reshape(_rows(derivative) @ matrix, (n, code, matrix.shape[1]))
+    return namespace(derivative).reshape(matmul(_rows(derivative), matrix), (n, code, matrix.shape[1]))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from scratchgen.backend import Backend, get_backend, namespace
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.typing import Array, Float
 
 REFERENCE = get_backend("numpy")
@@ -54,14 +55,14 @@ def linear_forward(
 
         dW = x^T dy,   db = sum_i dy_i,   dx = dy W^T.
     """
-    return x @ params.W + params.b, LinearCache(params.W, x)  # (batch, outputs)
+    return matmul(x, params.W) + params.b, LinearCache(params.W, x)  # (batch, outputs)
 
 
 def linear_backward(
     dy: Float[Array, "batch outputs"], cache: LinearCache, out: LinearParams | None = None
 ) -> tuple[Float[Array, "batch inputs"], LinearParams]:
     """Return ``(dx, dparams)``; `out` receives the parameter gradients where it is given."""
-    return dy @ cache.W.T, linear_backward_params(dy, cache, out)
+    return matmul(dy, cache.W.T), linear_backward_params(dy, cache, out)
 
 
 def linear_backward_params(
@@ -70,8 +71,8 @@ def linear_backward_params(
     """Return the parameter gradients alone: the first layer of a network needs no dx, a product as large as dW."""
     xp = namespace(dy, cache.x)
     if out is None:
-        return LinearParams(cache.x.T @ dy, xp.sum(dy, axis=0))
-    xp.matmul(cache.x.T, dy, out=out.W)
+        return LinearParams(matmul(cache.x.T, dy), xp.sum(dy, axis=0))
+    matmul(cache.x.T, dy, out=out.W)
     xp.sum(dy, axis=0, out=out.b)
     return out
 
@@ -87,7 +88,7 @@ def dense_forward(
 
         da = dy * f'(a),   dW = x^T da,   db = sum_i da_i,   dx = da W^T.
     """
-    product = x @ params.W  # (batch, outputs)
+    product = matmul(x, params.W, precision=backend.precision)  # (batch, outputs)
     y, saved = bias_activation_forward_.on(backend)(product, params.b, activation)
     return y, DenseCache(params.W, x, saved, activation)
 
@@ -100,7 +101,7 @@ def dense_backward_(
 ) -> tuple[Float[Array, "batch inputs"], LinearParams]:
     """Return ``(dx, dparams)``. The storage of `dy` is used up."""
     da, dparams = _activation_and_params(dy, cache, out, backend)
-    return da @ cache.W.T, dparams
+    return matmul(da, cache.W.T, precision=backend.precision), dparams
 
 
 def dense_backward_params_(
@@ -120,6 +121,6 @@ def _activation_and_params(
     db = xp.empty(dy.shape[1:], dtype=dy.dtype) if out is None else out.b
     da = bias_activation_backward_.on(backend)(dy, cache.saved, db, cache.activation)
     if out is None:
-        return da, LinearParams(cache.x.T @ da, db)
-    xp.matmul(cache.x.T, da, out=out.W)
+        return da, LinearParams(matmul(cache.x.T, da, precision=backend.precision), db)
+    matmul(cache.x.T, da, out=out.W, precision=backend.precision)
     return da, out

@@ -28,6 +28,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgen.backend import namespace
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.likelihoods import LOG_TWO_PI
 from scratchgen.typing import Array, Float
 
@@ -80,8 +81,8 @@ def linear_gaussian_nll_forward(
     inverse_m = xp.asarray(xp.linalg.inv(m_matrix), dtype=x.dtype)
     log_det_m = xp.asarray(xp.linalg.slogdet(m_matrix)[1], dtype=x.dtype)
 
-    mean = (x - b) @ (W.T @ inverse_m)  # (n, latent)
-    residual = x - b - mean @ W
+    mean = matmul(x - b, matmul(W.T, inverse_m))  # (n, latent)
+    residual = x - b - matmul(mean, W)
     quadratic = xp.sum(residual * residual, axis=1) / variance + xp.sum(mean * mean, axis=1)
     log_det = 2 * (n_features - n_latent) * log_sigma + log_det_m
     nll = 0.5 * (quadratic + log_det + n_features * LOG_TWO_PI)
@@ -97,7 +98,7 @@ def linear_gaussian_nll_backward(
     n_latent, n_features = W.shape
     dx = dnll[:, None] * e
     total = xp.sum(dnll)
-    dW = total * (inverse_m @ W) - mean.T @ dx
+    dW = total * matmul(inverse_m, W) - matmul(mean.T, dx)
     trace = xp.sum(inverse_m * xp.eye(n_latent, dtype=W.dtype))
     dlog_sigma = total * (n_features - n_latent + variance * trace) - variance * xp.sum(dx * e)
     return LinearGaussianParams(dW, -xp.sum(dx, axis=0), dlog_sigma), dx
@@ -109,11 +110,11 @@ def linear_gaussian_posterior(
     """Return mean and covariance of p(z|x)."""
     xp = namespace(params.W, x)
     inverse_m = xp.asarray(xp.linalg.inv(_m(params)), dtype=x.dtype)
-    return (x - params.b) @ (params.W.T @ inverse_m), xp.exp(2 * params.log_sigma) * inverse_m
+    return matmul(x - params.b, matmul(params.W.T, inverse_m)), xp.exp(2 * params.log_sigma) * inverse_m
 
 
 def _m(params: LinearGaussianParams) -> Array:
     """Return M in float64: where sigma is small, its smallest eigenvalue is lost in float32."""
     xp = namespace(params.W)
     W, log_sigma = (xp.asarray(array, dtype=xp.float64) for array in (params.W, params.log_sigma))
-    return W @ W.T + xp.exp(2 * log_sigma) * xp.eye(W.shape[0], dtype=xp.float64)
+    return matmul(W, W.T) + xp.exp(2 * log_sigma) * xp.eye(W.shape[0], dtype=xp.float64)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from scratchgen.backend import Backend, namespace
 from scratchgen.geometry import Geometry
 from scratchgen.kernels.bias_activation import bias_activation_forward_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.convolution import (
     ConvCache,
     ConvParams,
@@ -78,6 +79,6 @@ def conv2d_transpose_backward_(
     x = xp.reshape(cache.x, (-1, W.shape[1]))  # one row for each place of the grid
     dx, dW = xp.empty_like(x), xp.zeros_like(W)
     for rows, windows in windows_of(xp.reshape(da, dy.shape), cache.geometry, backend):
-        dx[rows, :] = windows @ W
-        dW += windows.T @ x[rows, :]
+        dx[rows, :] = matmul(windows, W, precision=backend.precision)
+        dW += matmul(windows.T, x[rows, :], precision=backend.precision)
     return xp.reshape(dx, cache.x.shape), as_params(dW, db, cache, out)

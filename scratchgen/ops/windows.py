@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from scratchgen.backend import Backend, namespace
 from scratchgen.geometry import Geometry
 from scratchgen.kernels.im2col import col2im_, im2col
+from scratchgen.kernels.matmul import matmul
 from scratchgen.typing import Array
 
 # How many numbers the windows of one product hold. On a CPU 2 MiB in float32: sizes from 0.5 to 2 MiB are equally fast,
@@ -43,7 +44,7 @@ def apply_map(image: Array, W: Array, geometry: Geometry, backend: Backend) -> A
     xp = namespace(image, W)
     maps = xp.empty((image.shape[0] * math.prod(geometry.grid), W.shape[1]), dtype=image.dtype)
     for rows, windows in windows_of(image, geometry, backend):
-        maps[rows, :] = windows @ W
+        maps[rows, :] = matmul(windows, W, precision=backend.precision)
     return maps
 
 
@@ -52,7 +53,7 @@ def weights_gradient(image: Array, dmaps: Array, geometry: Geometry, backend: Ba
     n_rows = math.prod(geometry.kernel) * image.shape[3]
     dW = namespace(image, dmaps).zeros((n_rows, dmaps.shape[1]), dtype=dmaps.dtype)
     for rows, windows in windows_of(image, geometry, backend):
-        dW += windows.T @ dmaps[rows, :]
+        dW += matmul(windows.T, dmaps[rows, :], precision=backend.precision)
     return dW
 
 
@@ -62,7 +63,7 @@ def apply_adjoint(maps: Array, W: Array, geometry: Geometry, backend: Backend) -
     n, n_channels = maps.shape[0] // math.prod(geometry.grid), W.shape[0] // math.prod(geometry.kernel)
     image = xp.empty((n, *geometry.image, n_channels), dtype=maps.dtype)
     for examples, rows in _parts(n, n_channels, geometry, backend):
-        columns = maps[rows, :] @ W.T  # (rows, k_h k_w channels)
+        columns = matmul(maps[rows, :], W.T, precision=backend.precision)  # (rows, k_h k_w channels)
         col2im_.on(backend)(columns, image[examples, ...], geometry.kernel, geometry.stride, geometry.padding)
     return image
 

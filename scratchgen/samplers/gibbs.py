@@ -24,6 +24,7 @@ from __future__ import annotations
 from scratchgen.backend import namespace
 from scratchgen.kernels.gibbs_sweeps import gibbs_sweeps
 from scratchgen.kernels.gibbs_units import sample_bernoulli_units_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import RBMParams, is_gaussian, scaled_visible
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -67,8 +68,8 @@ def sweep(
     """
     if is_gaussian(params):
         for _ in range(n_sweeps):
-            h, _ = draw_units_(scaled_visible(params, v) @ params.W, params.c, inverse_temperature, stream)
-            v, _ = draw_visible_(params, h @ params.W.T, stream, inverse_temperature)
+            h, _ = draw_units_(matmul(scaled_visible(params, v), params.W), params.c, inverse_temperature, stream)
+            v, _ = draw_visible_(params, matmul(h, params.W.T), stream, inverse_temperature)
         return v, h
     if inverse_temperature is None:
         inverse_temperature = namespace(v).ones(v.shape[0], dtype=v.dtype)

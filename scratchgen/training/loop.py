@@ -16,6 +16,7 @@ from scratchgen.errors import InputError, ReproducibilityWarning
 from scratchgen.history import History
 from scratchgen.optim import Optimizer
 from scratchgen.schedules import value_at
+from scratchgen.training.graphs import Step, training_step
 from scratchgen.training.sources import Source
 from scratchgen.training.terms import TermRecorder, diverged
 from scratchgen.validation import check_count
@@ -126,12 +127,13 @@ def fit(
     if model.step == 0:
         model.adapt_to_data_(source.examples())
     last_saved: str | None = None
+    step = training_step(model, batch_size)
 
     n_batches = source.n_batches(batch_size)
     with _progress_bar(progress, None if n_batches is None else epochs * n_batches) as bar:
         for done in range(1, epochs + 1):
             started = time.perf_counter()
-            row = _train_epoch(model, source, batch_size, last_saved, bar)
+            row = _train_epoch(model, source, batch_size, step, last_saved, bar)
             bar.total = bar.total or epochs * bar.n  # known after the first pass, where it was not before
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
@@ -168,20 +170,17 @@ def _is_true(value: Any) -> bool:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what comes of it is found by the check of the terms
-def _train_epoch(model: Model, source: Source, batch_size: int, last_saved: str | None, bar: Any) -> dict[str, float]:
+def _train_epoch(
+    model: Model, source: Source, batch_size: int, step: Step, last_saved: str | None, bar: Any
+) -> dict[str, float]:
     """Make one pass over the examples; return the mean of each term, and the schedules at the first step."""
     scheduled = model.scheduled_values() | {
         "learning_rate": value_at(model.optimizer.learning_rate, model.optimizer_state.n_steps)
     }
-    gradient, grads = model.empty_grads()
     recorder = TermRecorder(model, source.n_batches(batch_size), last_saved)
     with _one_pass(source.shuffled(batch_size, model.streams["shuffling"])) as batches:
         for batch in batches:
-            stream = model.streams["training_noise"]
-            terms = model.training_terms_(model.draw_data(batch, stream), stream, grads)
-            recorder.add(terms, len(batch))
-            model.optimizer.step_(model.theta, gradient, model.optimizer_state, model.backend)
-            model.step += 1
+            step(batch, recorder.add)
             bar.update()
     row = recorder.means() | scheduled
     if not bool(model.backend.xp.isfinite(model.theta).all()):  # by the last step: no loss has seen them yet

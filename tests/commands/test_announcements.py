@@ -63,7 +63,7 @@ def test_the_cache_counts_as_filled_once_a_kernel_was_compiled(tmp_path: Path) -
         "from scratchgen.kernels._jit import kernels_are_cached\n"
         "from scratchgen.kernels.sgd import sgd_\n"
         "print(kernels_are_cached())\n"
-        "sgd_.cpu(np.ones(2, 'f4'), np.ones(2, 'f4'), np.zeros(2, 'f4'), 0.1, 0.0)\n"
+        "sgd_.cpu(np.ones(2, 'f4'), np.ones(2, 'f4'), np.zeros(2, 'f4'), np.ones(1, 'f4'), 0.0)\n"
         "print(kernels_are_cached())\n"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}

@@ -82,16 +82,17 @@ class Case:
 
 def _adam(draws: Draws) -> Arguments:
     state = {"theta": draws.vector(), "gradient": draws.vector(), "m": draws.vector(), "v": draws.vector() ** 2}
-    return state | {"t": 3, "learning_rate": 1e-2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    rates = np.array([0.037, 18.3], dtype=draws.dtype)  # of step 3 at the learning rate 0.01
+    return state | {"rates": rates, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 
 def _sgd(draws: Draws) -> Arguments:
     state = {"theta": draws.vector(), "gradient": draws.vector(), "velocity": draws.vector()}
-    return state | {"learning_rate": 1e-2, "momentum": 0.9}
+    return state | {"rates": np.array([1e-2], dtype=draws.dtype), "momentum": 0.9}
 
 
 def _descent(draws: Draws) -> Arguments:
-    return {"theta": draws.vector(), "gradient": draws.vector(), "learning_rate": 1e-2}
+    return {"theta": draws.vector(), "gradient": draws.vector(), "rates": np.array([1e-2], dtype=draws.dtype)}
 
 
 def _nll(n_samples: int, **more: float) -> Callable[[Draws], Arguments]:
@@ -130,6 +131,13 @@ def _backward(activation: str, forward: Callable[[str], Callable[[Draws], Argume
         return {"dy": dy, "saved": finite, "db": draws.normal(saved.shape[1]), "activation": activation}
 
     return arguments
+
+
+def _backward_of_pixels(draws: Draws) -> Arguments:
+    """More rows than one thread adds up."""
+    shape = (600 + draws.rows, draws.columns % 8)
+    dy, saved = draws.normal(*shape, scale=0.05), draws.normal(*shape)  # small: the reference adds them up in float32
+    return {"dy": dy, "saved": saved, "db": draws.normal(shape[1]), "activation": "tanh"}
 
 
 def _latent(draws: Draws) -> Arguments:
@@ -291,6 +299,7 @@ CASES = (
         )
         for f in ACTIVATIONS
     ),
+    Case("bias_activation_backward_", "pixels", _backward_of_pixels, ignores=("db",), **_BACKWARD),
     Case("reparameterise_kl_forward", "", _with_noise(_latent, 1), **_LATENT),
     Case("reparameterise_kl_forward", "samples", _with_noise(_latent, 3), **_LATENT),
     Case("reparameterise_kl_backward", "", _latent_backward(_with_noise(_latent, 1)), results=("dmean", "dlog_var")),

@@ -119,14 +119,15 @@ THETA, *GRADIENTS = np.random.default_rng(3).standard_normal((11, 33))
 def run_adam(variant, dtype):
     theta, m, v = THETA.astype(dtype), np.zeros(33, dtype), np.zeros(33, dtype)
     for t, gradient in enumerate(GRADIENTS, start=1):
-        getattr(adam_, variant)(theta, gradient.astype(dtype), m, v, t, 1e-2, 0.9, 0.999, 1e-8)
+        rates = np.array([1e-2 / (1 - 0.9**t), 1 / np.sqrt(1 - 0.999**t)], dtype)
+        getattr(adam_, variant)(theta, gradient.astype(dtype), m, v, rates, 0.9, 0.999, 1e-8)
     return np.stack([theta, m, v])
 
 
 def run_sgd(variant, dtype):
     theta, velocity = THETA.astype(dtype), np.zeros(33, dtype)
     for gradient in GRADIENTS:
-        getattr(sgd_, variant)(theta, gradient.astype(dtype), velocity, 1e-2, 0.9)
+        getattr(sgd_, variant)(theta, gradient.astype(dtype), velocity, np.array([1e-2], dtype), 0.9)
     return np.stack([theta, velocity])
 
 

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
+from scratchgen.kernels.matmul import sum_of_squares
 from scratchgen.models.autoencoders.pca import compare_with_pca
 from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS, BernoulliLikelihood, GaussianLikelihood
 from scratchgen.models.model import Model
@@ -271,8 +272,8 @@ class Autoencoder(Model):
         return self._terms(nll, encoding.penalty), dcode, encoding, output
 
     def _terms(self, nll: Array, penalty: Any) -> AutoencoderTerms:
-        reconstruction, vdot = nll.mean(), self.backend.xp.vdot
-        weights = 0.5 * sum(vdot(layer.W, layer.W) for network in self.params for layer in network)
+        reconstruction = nll.mean()
+        weights = 0.5 * sum(sum_of_squares(layer.W) for network in self.params for layer in network)
         loss = reconstruction + self.weight_decay * weights + self.penalty_cost * penalty
         return AutoencoderTerms(loss, reconstruction, weights, penalty)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from scratchgen.kernels.matmul import matmul
 from scratchgen.models.autoencoders.autoencoder import Autoencoder, Encoding
 from scratchgen.nn.mlp import Layers
 from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
@@ -104,7 +105,7 @@ class ContractiveAutoencoder(Autoencoder):
         return dweights, [*map(activation_slope_backward, dslopes, cache.of_slopes)]
 
     def _encoder_backward_(self, dcode: Array, encoding: Encoding, out: Layers) -> Array:
-        return self._backward_to_first_layer_(dcode, encoding, out) @ self.params.encoder[0].W.T
+        return matmul(self._backward_to_first_layer_(dcode, encoding, out), self.params.encoder[0].W.T)
 
     def _encoder_backward_params_(self, dcode: Array, encoding: Encoding, out: Layers) -> None:
         self._backward_to_first_layer_(dcode, encoding, out)
@@ -123,5 +124,5 @@ class ContractiveAutoencoder(Autoencoder):
             linear_backward_params(da, encoding.caches[layer], out[layer])
             out[layer].W[...] += dweights_of_penalty[layer]
             if layer:
-                dh = da @ self.params.encoder[layer].W.T
+                dh = matmul(da, self.params.encoder[layer].W.T)
         return da

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import RBMParams, scaled_visible
 from scratchgen.typing import Array
 
@@ -47,5 +48,5 @@ def centre_gradient_(grads: RBMParams, offsets: Offsets, params: RBMParams) -> N
     """Turn the plain gradient into the step of the plain parameters along the centred one."""
     m = scaled_visible(params, offsets.visible[None, :])[0]
     grads.W[...] -= m[:, None] * grads.c + grads.b[:, None] * offsets.hidden
-    grads.b[...] -= grads.W @ offsets.hidden
-    grads.c[...] -= m @ grads.W
+    grads.b[...] -= matmul(grads.W, offsets.hidden)
+    grads.c[...] -= matmul(m, grads.W)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scratchgen.kernels.bias_activation import bias_activation_forward_
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import free_energy_forward, scaled_visible
 from scratchgen.random import Stream
 from scratchgen.samplers.gibbs import draw_units_, draw_visible_, sweep
@@ -26,18 +27,18 @@ def prob_h_given_v(rbm: RBM, v: Any) -> Array:
 def prob_v_given_h(rbm: RBM, h: Any) -> Array:
     """Return p(v_i = 1 | h), (n, n_visible); for Gaussian visible units E[v | h]."""
     output = "linear" if rbm.visible == "gaussian" else "sigmoid"
-    return bias_activation_forward_.on(rbm.backend)(rbm.check_hidden(h) @ rbm.W.T, rbm.b, output)[0]
+    return bias_activation_forward_.on(rbm.backend)(matmul(rbm.check_hidden(h), rbm.W.T), rbm.b, output)[0]
 
 
 def sample_h_given_v(rbm: RBM, v: Any, stream: Stream | None = None) -> Array:
     """Draw h from p(h | v), (n, n_hidden)."""
-    product = scaled_visible(rbm.machine, rbm.check_data(v, "v")) @ rbm.W
+    product = matmul(scaled_visible(rbm.machine, rbm.check_data(v, "v")), rbm.W)
     return draw_units_(product, rbm.c, None, stream or rbm.streams["sampling"])[0]
 
 
 def sample_v_given_h(rbm: RBM, h: Any, stream: Stream | None = None) -> Array:
     """Draw v from p(v | h), (n, n_visible)."""
-    product = rbm.check_hidden(h) @ rbm.W.T
+    product = matmul(rbm.check_hidden(h), rbm.W.T)
     return draw_visible_(rbm.machine, product, stream or rbm.streams["sampling"])[0]
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
+from scratchgen.kernels.matmul import matmul, sum_of_squares
 from scratchgen.ops.boltzmann import (
     RBMParams,
     free_energy_backward,
@@ -77,7 +78,7 @@ def terms_and_grads(
     weights = xp.full(n + m, 1 / n, dtype=x.dtype)
     weights[n:] = -1 / m
     v = xp.concatenate([x, noise])  # (n + m, visible)
-    product = xp.concatenate([product, scaled_visible(machine, noise) @ machine.W])  # (n + m, hidden)
+    product = xp.concatenate([product, matmul(scaled_visible(machine, noise), machine.W)])  # (n + m, hidden)
     free_energy, cache = free_energy_of_product_(machine, v, product, backend)
     free_energy_backward_params(weights, cache, grads)
 
@@ -110,7 +111,7 @@ def _terms(data_free_energy: Array, model_free_energy: Array, penalty: Any) -> R
 def _penalty(machine: RBMParams, penalties: Penalties, p_h: Array) -> Any:
     penalty: Any = 0.0
     if penalties.weight_decay:
-        penalty = 0.5 * penalties.weight_decay * namespace(machine.W).vdot(machine.W, machine.W)
+        penalty = 0.5 * penalties.weight_decay * sum_of_squares(machine.W)
     if penalties.sparsity_cost:
         penalty = penalty + penalties.sparsity_cost * sparsity_forward(p_h, penalties.sparsity_target)[0]
     return penalty

@@ -27,6 +27,7 @@ import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import RBMParams
 from scratchgen.random import Stream
 from scratchgen.samplers import tempering
@@ -74,7 +75,7 @@ class ContrastiveDivergence:
     def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
         """Draw the negative samples of a batch from its product with the couplings, which is left as it is."""
         h, _ = draw_units_(namespace(product).array(product), params.c, None, stream)
-        v, _ = draw_visible_(params, h @ params.W.T, stream)
+        v, _ = draw_visible_(params, matmul(h, params.W.T), stream)
         if self.k > 1:
             v, _ = sweep(params, v, self.k - 1, stream)
         return NegativeSamples(v, chains)

@@ -25,6 +25,7 @@ from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.history import History
 from scratchgen.inference.annealing import bernoulli_base_bias
+from scratchgen.kernels.matmul import matmul
 from scratchgen.models.boltzmann import loss
 from scratchgen.models.boltzmann.centring import Offsets, centre_gradient_, update_offsets_
 from scratchgen.models.boltzmann.conditionals import (
@@ -50,6 +51,7 @@ from scratchgen.models.boltzmann.negative_phase import (
     Chains,
     ContrastiveDivergence,
     NegativePhase,
+    ParallelTempering,
     negative_phase_of,
     with_options,
 )
@@ -323,20 +325,26 @@ class RBM(Model):
         """Draw negative samples for the batch `x`; persistent chains are left where they are."""
         stream = stream or self.streams["training_noise"]
         machine = self.machine
-        return self.negative_phase.draw(machine, scaled_visible(machine, x) @ machine.W, self.chains, stream).v
+        return self.negative_phase.draw(machine, matmul(scaled_visible(machine, x), machine.W), self.chains, stream).v
 
     def training_terms_(self, x: Array, stream: Stream, out: RBMParams) -> RBMTerms:
         """Draw negative samples, move the chains on, and return the terms; `out` is centred where the model is."""
         machine = self.machine
-        product = scaled_visible(machine, x) @ machine.W  # used for the data's free energy and to start CD-k
+        product = matmul(scaled_visible(machine, x), machine.W)  # used for the data's free energy and to start CD-k
         negative = self.negative_phase.draw(machine, product, self.chains, stream)
-        self.chains = negative.chains
+        if self.chains.v is not None:
+            self.chains.v[...] = negative.chains.v  # they stay where they are: a CUDA graph holds their address
+        self.chains = negative.chains._replace(v=self.chains.v)
         self.exchanges.add(negative.exchanges)
         terms, p_h = loss.terms_and_grads(machine, x, negative.v, product, self.penalties, out, self.backend)
         if self.centred:
             update_offsets_(self.offsets, x, p_h)
             centre_gradient_(out, self.offsets, machine)
         return terms
+
+    def captured_values(self) -> tuple[Any, ...] | None:
+        """Return the negative phase; that of parallel tempering exchanges other chains in every second step."""
+        return None if isinstance(self.negative_phase, ParallelTempering) else (self.negative_phase,)
 
     def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
         """Return what an epoch reports besides the terms of the loss."""
@@ -380,7 +388,7 @@ class RBM(Model):
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
         machine = self.machine
-        product = scaled_visible(machine, x) @ machine.W
+        product = matmul(scaled_visible(machine, x), machine.W)
         return loss.terms_and_grads(machine, x, noise, product, self.penalties, grads, self.backend)[0], grads
 
     def loss_grad_x(self, x: Any, noise: Any) -> Array:

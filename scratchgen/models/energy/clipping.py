@@ -12,6 +12,7 @@ from typing import Any
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
 from scratchgen.finite_differences.trees import leaves_of
+from scratchgen.kernels.matmul import sum_of_squares
 from scratchgen.validation import is_finite_number
 
 
@@ -26,7 +27,7 @@ def clip_gradient_(grads: Any, max_norm: float | None, max_value: float | None) 
             namespace(array).clip(array, -max_value, max_value, out=array)
     if max_norm is not None:
         xp = namespace(*arrays)
-        norm = xp.sqrt(sum(xp.vdot(array, array) for array in arrays))
+        norm = xp.sqrt(sum(map(sum_of_squares, arrays)))
         shrink = max_norm / xp.maximum(norm, max_norm)  # an array: nothing waits for a device
         for array in arrays:
             array *= shrink

@@ -1,0 +1,128 @@
+"""What one training step asks of a GPU: launches, products, large arrays, and never a wait of the host.
+
+The counts are exact. Who adds a launch, a product or a large array to a step must change a number here, and can see in
+the difference what it costs; a wait of the host is never right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+from scratchgen.models.energy.dynamics import Langevin
+from scratchgen.training.graphs import CapturedStep, PlainStep
+
+pytestmark = pytest.mark.simulator
+
+N_VISIBLE, BATCH, K = 7, 16, 3
+X = np.random.default_rng(0).integers(0, 2, (BATCH, N_VISIBLE)).astype(np.float32)
+MODELS = {
+    "VAE": lambda **options: sg.VAE(N_VISIBLE, hidden=(5,), n_latent=2, **options),
+    "RBM, CD-1": lambda **options: sg.RBM(N_VISIBLE, 5, **options),
+    "EBM, three Langevin steps": lambda **options: sg.EnergyModel(
+        N_VISIBLE, (5,), dynamics=Langevin(n_steps=K), **options
+    ),
+}
+
+NO_WAIT = {"host_reads": [], "uploads": []}
+EXPECTED = {
+    "VAE": NO_WAIT
+    | {
+        "launches": {
+            "adam._kernel": 1,
+            "bernoulli_nll._nll_with_grad_kernel": 1,
+            "bias_activation._backward_kernel": 3,
+            "bias_activation._forward_kernel": 3,
+            "latent._backward_kernel": 1,
+            "latent._forward_kernel": 1,
+            "philox.kernel": 1,
+        },
+        "products": 14,
+        "array_launches": 13,
+        "large_allocations": 8,
+    },
+    "RBM, CD-1": NO_WAIT
+    | {
+        "launches": {"free_energy._kernel": 1, "gibbs_units._kernel": 2, "sgd._descent_kernel": 1},
+        "products": 6,
+        "array_launches": 22,
+        "large_allocations": 9,
+    },
+    "EBM, three Langevin steps": NO_WAIT
+    | {
+        "launches": {
+            "adam._kernel": 1,
+            "bias_activation._backward_kernel": 8,
+            "bias_activation._forward_kernel": 8,
+            "langevin._kernel32": 3,
+            "philox.kernel": 3,
+        },
+        "products": 17,
+        "array_launches": 46,
+        "large_allocations": 32,
+    },
+}
+
+
+def counts_of_a_step(device, model, extra=lambda terms, n: None):
+    """Return the counts of a step, taken after one in which handles and kernels were made."""
+    step, x = PlainStep(model), device.module.asarray(X)
+    step(x, lambda terms, n: None)
+    device.counts = type(device.counts)()
+    step(x, extra)
+    counts, device.counts = device.counts, type(device.counts)()
+    return counts
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_asks_for_no_more_than_it_did(device, name):
+    assert vars(counts_of_a_step(device, MODELS[name](backend=device.backend))) == EXPECTED[name]
+
+
+def test_a_langevin_step_asks_the_same_each_time(device):
+    shorter, longer = (
+        counts_of_a_step(
+            device, sg.EnergyModel(N_VISIBLE, (5,), dynamics=Langevin(n_steps=n_steps), backend=device.backend)
+        )
+        for n_steps in (1, 2)
+    )
+    assert longer.launches - shorter.launches == Counter(
+        {"bias_activation._forward_kernel": 2, "bias_activation._backward_kernel": 2, "langevin._kernel32": 1}
+    )
+    assert longer.products - shorter.products == 4
+    assert longer.host_reads == longer.uploads == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "seen_in"),
+    [
+        (lambda terms, device: float(terms.loss), "host_reads"),
+        (lambda terms, device: terms.loss > 0 and None, "host_reads"),
+        (lambda terms, device: device.module.asnumpy(terms.loss), "host_reads"),
+        (lambda terms, device: device.module.asarray(np.zeros(1)), "uploads"),
+        (lambda terms, device: sg.Stream(0, device.backend).uniform(1), "launches"),
+        (lambda terms, device: device.module.exp(terms.loss), "array_launches"),
+        (lambda terms, device: device.module.empty(100), "large_allocations"),
+    ],
+    ids=["float", "bool", "asnumpy", "upload", "launch", "array operation", "large array"],
+)
+def test_what_is_added_to_a_step_is_seen(device, extra, seen_in):
+    vae = MODELS["VAE"](backend=device.backend)
+    without = counts_of_a_step(device, vae)
+    with_it = counts_of_a_step(device, vae, lambda terms, n: extra(terms, device))
+    assert getattr(with_it, seen_in) != getattr(without, seen_in)
+
+
+def test_a_replay_asks_for_the_batch_the_rates_and_the_graph(device):
+    vae = MODELS["VAE"](backend=device.backend)
+    step, x = CapturedStep(vae, BATCH), device.module.asarray(X)
+    for _ in range(3):
+        step(x, lambda terms, n: None)
+    device.counts = type(device.counts)()
+    step(x, lambda terms, n: None)
+    assert step.n_replayed == 2
+    assert device.counts == replace(type(device.counts)(), array_launches=3)  # the batch, and Adam's two rates
