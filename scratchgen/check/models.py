@@ -17,6 +17,7 @@ from scratchgen.corruptions import GaussianNoise, IndependentMasking, Masking, S
 from scratchgen.finite_differences import GradcheckReport, gradcheck
 from scratchgen.finite_differences.trees import flattened
 from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.labels import Labelled
 from scratchgen.models.autoencoders.autoencoder import Autoencoder
 from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
 from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
@@ -29,12 +30,17 @@ from scratchgen.models.energy.dynamics import Langevin
 from scratchgen.models.energy.energy_model import EnergyModel
 from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.models.linear import LinearGaussianModel
+from scratchgen.models.semi_supervised.conditional_vae import ConditionalVAE
+from scratchgen.models.semi_supervised.labelled_model import LabelledModel
+from scratchgen.models.semi_supervised.m2 import M2
+from scratchgen.models.semi_supervised.stacked import M1M2
 from scratchgen.models.vae import VAE
 from scratchgen.nn.input_gradient import SMOOTH_ACTIVATIONS
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
 
 _N, _VISIBLE = 3, 5
+_LABELLED_SHARE = 0.3  # of the data that a labelled batch stands for: not its own
 
 
 class _Entry(NamedTuple):
@@ -42,12 +48,18 @@ class _Entry(NamedTuple):
     variant: str
     settings: dict[str, Any]
     step: int = 0
+    labels: tuple[int, ...] = (1, 0, -1)  # of the batch, for a model that takes them
 
 
 _VAE = {"n_visible": _VISIBLE, "hidden": (5,), "n_latent": 2}
 _GAUSSIAN = _VAE | {"likelihood": "gaussian", "sigma": 0.4}
 _CONV_VAE = {"image_shape": (5, 3), "channels": (2, 2), "n_dense": 3, "n_latent": 2, "activation": "tanh"}
 _COLOUR = _CONV_VAE | {"image_shape": (3, 3, 2), "channels": (3,), "kernel": 2, "likelihood": "gaussian"}
+_CLASSES = {"n_visible": _VISIBLE, "n_classes": 3, "hidden": (4,), "n_latent": 2}
+_CLASS_IMAGES = _CLASSES | {"n_visible": 9, "hidden": (3,), "image_shape": (3, 3), "channels": (2,), "kernel": 2}
+_CODES = {"vae": {"model": "VAE", **_VAE, "n_latent": 3}, "n_classes": 3, "hidden": (4,), "n_latent": 2}
+_LEARNED = {"likelihood": "gaussian", "sigma": "learned"}
+_KNOWN, _MIXED = (1, 0, 2), (-1, 2, 0, -1)
 _RBM = {"n_visible": _VISIBLE, "n_hidden": _VISIBLE}
 _AUTOENCODER = {"n_visible": _VISIBLE, "hidden": (4,), "n_code": 3, "activation": "tanh"}
 _LINEAR = _AUTOENCODER | {"hidden": (), "likelihood": "gaussian"}
@@ -108,6 +120,18 @@ _MODELS = (
     _Entry(VAE, "iwae k=3", _VAE | {"objective": "iwae", "n_samples": 3}),
     _Entry(VAE, "iwae k=1", _VAE | {"objective": "iwae"}),
     _Entry(VAE, "iwae learned sigma k=4", _GAUSSIAN | {"objective": "iwae", "sigma": "learned", "n_samples": 4}),
+    _Entry(ConditionalVAE, "bernoulli", _CLASSES, labels=_KNOWN),
+    _Entry(ConditionalVAE, "L=2 beta=0.5", _CLASSES | {"n_samples": 2, "beta": 0.5}, labels=_KNOWN),
+    _Entry(ConditionalVAE, "deeper learned sigma", _CLASSES | _LEARNED | {"hidden": (4, 3)}, labels=_KNOWN),
+    _Entry(ConditionalVAE, "images", _CLASS_IMAGES, labels=_KNOWN),
+    _Entry(M2, "mixed", _CLASSES, labels=_MIXED),
+    _Entry(M2, "labelled", _CLASSES | {"classification_weight": 0.7}, labels=_KNOWN),
+    _Entry(M2, "unlabelled", _CLASSES, labels=(-1, -1)),
+    _Entry(M2, "estimated prior", _CLASSES | {"n_classes": 2, "prior": "estimated"}, labels=(1, 0, -1, 1)),
+    _Entry(M2, "L=2 beta warm-up", _CLASSES | {"n_samples": 2, "beta": LinearWarmup(10)}, 3, _MIXED),
+    _Entry(M2, "deeper learned sigma", _CLASSES | _LEARNED | {"hidden": (4, 3)}, labels=_MIXED),
+    _Entry(M2, "images", _CLASS_IMAGES, labels=_MIXED),
+    _Entry(M1M2, "mixed", _CODES, labels=_MIXED),
     _Entry(LinearGaussianModel, "exact", {"n_visible": _VISIBLE, "n_latent": 2}),
     _Entry(RBM, "bernoulli", _RBM),
     _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
@@ -149,18 +173,27 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     model.step = entry.step
     stream = Stream(1, backend)
     model.theta[...] = stream.normal(model.theta.size, "float64")
-    x = stream.uniform((_N, model.n_visible), "float64")
-    noise = model.draw_noise(x, stream)
+    x = stream.uniform((len(entry.labels), model.n_visible), "float64")
+    batch: Any = x
+    if isinstance(model, LabelledModel):
+        batch = Labelled(x, backend.asarray(entry.labels), labelled_share=_LABELLED_SHARE)
+        x = batch.x
+        if entry.settings.get("prior") == "estimated":
+            model.adapt_to_data_(batch)
+    noise = model.draw_noise(batch, stream)
 
     gradient, grads = model.empty_grads()
-    model.loss_and_grad(x, noise, out=grads)
-    gradient_x = model.loss_grad_x(x, noise)
+    model.loss_and_grad(batch, noise, out=grads)
+    gradient_x = model.loss_grad_x(batch, noise)
     n_parameters = model.theta.size
 
     def loss(theta_and_x: np.ndarray) -> float:
         theta, data = np.split(theta_and_x, [n_parameters])
         model.theta[...] = backend.asarray(theta)
-        return float(model.evaluate_terms(backend.asarray(data.reshape(x.shape)), noise).loss)
+        examples = backend.asarray(data.reshape(x.shape))
+        return float(
+            model.evaluate_terms(batch.with_x(examples) if isinstance(batch, Labelled) else examples, noise).loss
+        )
 
     return gradcheck(
         loss,

@@ -33,6 +33,14 @@ from scratchgen.nn.mlp import mlp_backward_, mlp_forward
 from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.class_rows import (
+    ClassDenseParams,
+    class_dense_backward_,
+    class_dense_backward_params_,
+    class_dense_forward,
+    class_rows_backward,
+    class_rows_forward,
+)
 from scratchgen.ops.contraction import (
     layer_contraction_backward,
     layer_contraction_forward,
@@ -80,6 +88,7 @@ from scratchgen.ops.linear_gaussian import (
     linear_gaussian_nll_forward,
 )
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
+from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -125,6 +134,13 @@ def op_pieces(backend: Backend) -> list[Piece]:
     evidence = (linear_gaussian_nll_forward, linear_gaussian_nll_backward)
     ratio = (reparameterise_ratio_forward, reparameterise_ratio_backward)
 
+    # one example of class 2, and all classes of the two others
+    target = np.concatenate([np.eye(_FEATURES)[[2]], np.repeat(np.eye(_FEATURES), _N - 1, axis=0)])
+    classes = {"target": target, "n_labelled": 1}
+    joint = {"x": x, "params": ClassDenseParams(params.W, normal(_FEATURES, _FEATURES), params.b)}
+    class_dense = (class_dense_forward, class_dense_backward_)
+    class_parameters = (class_dense_forward, class_dense_backward_params_)
+
     convolution = (conv2d_forward, conv2d_backward_)
     transposed = (conv2d_transpose_forward, conv2d_transpose_backward_)
     convolutions = (convolutions_forward, convolutions_backward_)
@@ -146,6 +162,11 @@ def op_pieces(backend: Backend) -> list[Piece]:
         *(
             pair(f"activation_slope {f}", _slope_forward, activation_slope_backward, off_zero, activation=f)
             for f in ("tanh", "sigmoid", "softplus", "swish")  # the others have no second derivative to be checked
+        ),
+        pair("class_rows", class_rows_forward, class_rows_backward, {"x": x}, n_labelled=1, n_classes=_FEATURES),
+        *(pair(f"class_dense {f}", *class_dense, joint, **classes, activation=f) for f in ("softplus", "tanh")),
+        pair(
+            "class_dense parameters", *class_parameters, {"params": joint["params"]}, x=x, **classes, activation="tanh"
         ),
         pair("mlp", mlp_forward, mlp_backward_, network, activations=("tanh", "swish")),
         pair("conv2d", *convolution, {"x": images, "params": layer}, **oblique),
@@ -188,6 +209,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair(f"reparameterise {several}", *sample, q, noise=noises),
         pair("reparameterise_ratio", *ratio, q, noise=noises),
         pair("log_mean_exp", log_mean_exp_forward, log_mean_exp_backward, {"log_weight": rows}),
+        pair("log_softmax", log_softmax_forward, log_softmax_backward, {"logits": noises}),
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
         pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
     ]

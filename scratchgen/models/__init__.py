@@ -10,6 +10,9 @@ MODELS = {
     "SparseAutoencoder": "scratchgen.models.autoencoders.sparse",
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
     "LinearGaussianModel": "scratchgen.models.linear",
+    "ConditionalVAE": "scratchgen.models.semi_supervised.conditional_vae",
+    "M2": "scratchgen.models.semi_supervised.m2",
+    "M1M2": "scratchgen.models.semi_supervised.stacked",
     "EnergyModel": "scratchgen.models.energy.energy_model",
     "ConvEnergyModel": "scratchgen.models.energy.conv_energy_model",
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scratchgen.backend import Backend, namespace
@@ -121,6 +122,17 @@ class GaussianLikelihood:
     def draw(self, output: Array, stream: Stream) -> Array:
         """Draw x from p(x|z)."""
         return output + namespace(output).exp(self.log_sigma) * stream.normal(output.shape, output.dtype)
+
+
+def likelihood_of(
+    name: str, output_mean: str, sigma: float | str, log_sigma: Any, backend: Backend, dtype: str
+) -> BernoulliLikelihood | GaussianLikelihood:
+    """Return the likelihood called `name`; `log_sigma` is the parameter of a Gaussian whose `sigma` is "learned"."""
+    if name == "bernoulli":
+        return BernoulliLikelihood(backend)
+    if sigma != "learned":
+        log_sigma = backend.xp.full(1, math.log(float(sigma)), dtype=dtype)
+    return GaussianLikelihood(output_mean, log_sigma)
 
 
 def _logit(p: Array) -> Array:

@@ -27,7 +27,6 @@ I. Higgins et al.: "beta-VAE: learning basic visual concepts with a constrained 
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend
@@ -39,6 +38,7 @@ from scratchgen.models.likelihood import (
     BernoulliLikelihood,
     GaussianLikelihood,
     check_sigma,
+    likelihood_of,
 )
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
@@ -217,12 +217,8 @@ class VAE(Model):
 
     @property
     def _p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
-        if self.likelihood == "bernoulli":
-            return BernoulliLikelihood(self.backend)
-        log_sigma = self.params.log_sigma
-        if self.sigma != "learned":
-            log_sigma = self.backend.xp.full(1, math.log(float(self.sigma)), dtype=self.dtype)
-        return GaussianLikelihood(self.output_mean, log_sigma)
+        p = self.params
+        return likelihood_of(self.likelihood, self.output_mean, self.sigma, p.log_sigma, self.backend, self.dtype)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 

@@ -7,7 +7,7 @@ Rows go in and rows come out, whatever the layers between them are; a row that i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from scratchgen.backend import Backend
 from scratchgen.nn.mlp import (
@@ -23,6 +23,7 @@ from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a model asks of a network; ``str(network)`` names its layers from input to output.
 

@@ -19,12 +19,15 @@ from scratchgen.backend import get_backend
 from scratchgen.densities import Density
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.semi_supervised.m2 import expected_bound_backward
+from scratchgen.models.semi_supervised.rows import rows_backward
 from scratchgen.nn.input_gradient import input_gradient_backward
 from scratchgen.nn.linear_maps import linear_map, linear_map_adjoint, linear_map_weights_gradient
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import activation_backward
 from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
+from scratchgen.ops.class_rows import class_dense_backward_, class_dense_backward_params_, class_rows_backward
 from scratchgen.ops.contraction import layer_contraction_backward, network_contraction_backward
 from scratchgen.ops.convolution import conv2d_backward_, conv2d_backward_params_
 from scratchgen.ops.divergences import kl_bernoulli_backward, kl_categorical_backward, kl_standard_normal_backward
@@ -40,6 +43,7 @@ from scratchgen.ops.linear import (
 )
 from scratchgen.ops.linear_gaussian import linear_gaussian_nll_backward
 from scratchgen.ops.penalties import l1_backward, sparsity_backward
+from scratchgen.ops.softmax import log_softmax_backward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
 from scratchgen.ops.windows import apply_adjoint
 
@@ -49,6 +53,9 @@ BACKWARDS = {
     linear_backward_params: (2, "linear"),
     dense_backward_: (3, "dense *"),
     dense_backward_params_: (2, "VAE bernoulli"),
+    class_rows_backward: (1, "class_rows"),
+    class_dense_backward_: (4, "class_dense [st]*"),
+    class_dense_backward_params_: (3, "class_dense parameters"),
     conv2d_backward_: (3, "conv2d"),
     conv2d_backward_params_: (2, "conv2d parameters"),
     conv2d_transpose_backward_: (3, "conv2d_transpose"),
@@ -67,6 +74,7 @@ BACKWARDS = {
     kl_gaussians_backward: (4, "kl_gaussians"),
     linear_gaussian_nll_backward: (4, "linear_gaussian_nll"),
     log_mean_exp_backward: (1, "log_mean_exp"),
+    log_softmax_backward: (1, "log_softmax"),
     reparameterise_ratio_backward: (2, "reparameterise_ratio"),
     sparsity_backward: (1, "sparsity"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
@@ -418,6 +426,74 @@ def test_importance_weight_whose_own_log_var_is_forgotten_is_rejected(make_wrong
     make_wrong(reparameterise_ratio_backward, mistake)
     for report in reports("VAE iwae k=?"):
         assert wrong_blocks(report) == ENCODER | {"params.log_var.W", "params.log_var.b"}
+
+
+# ---- examples without a label ----
+
+JOINT = {f"params.encoder[0].{name}" for name in ("W", "V", "b")}
+CLASSIFIER = {f"params.{layer}.{name}" for layer in ("classifier[0]", "logits") for name in ("W", "b")}
+
+
+def test_example_whose_classes_all_count_the_same_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(model, weight, cache, grads):
+            known, unknown = np.split(weight, [cache.rows.n_labelled])
+            same = np.full_like(unknown, unknown.sum() / max(len(unknown), 1))
+            return function(model, np.concatenate([known, same]), cache, grads)
+
+        return wrong
+
+    make_wrong(rows_backward, mistake)
+    for report in reports("M2 mixed"):
+        assert wrong_blocks(report) == {"x"} | JOINT | HEADS | DECODER
+    assert all(report.passed for report in reports("M2 labelled"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda q, bound, log_q, log_prior: q * bound,
+        lambda q, bound, log_q, log_prior: 0 * q,
+        lambda q, bound, log_q, log_prior: q * (bound + log_q - log_prior)[:, ::-1],
+    ],
+    ids=["no entropy", "q is a constant", "bounds of other classes"],
+)
+def test_wrong_derivative_by_the_opinion_of_the_classifier_is_rejected(wrong, make_wrong):
+    make_wrong(expected_bound_backward, lambda function: wrong)
+    for report in reports("M2 mixed") + reports("M2 unlabelled") + reports("M1M2 mixed"):
+        assert wrong_blocks(report) == {"x"} | CLASSIFIER
+    assert all(report.passed for report in reports("M2 labelled"))
+
+
+def test_forgotten_prior_of_the_classes_is_rejected_where_they_are_not_equally_probable(make_wrong):
+    def mistake(function):
+        return lambda q, bound, log_q, log_prior: function(q, bound, log_q, 0 * log_prior)
+
+    make_wrong(expected_bound_backward, mistake)
+    assert all(report.passed for report in reports("M2 mixed"))  # a constant then, which changes nothing
+    for report in reports("M2 estimated prior"):
+        assert wrong_blocks(report) == {"x"} | CLASSIFIER
+
+
+def test_class_that_only_the_decoder_sees_is_rejected(make_wrong):
+    make_wrong(class_dense_backward_params_, scaled(0.0, 1))
+    for report in reports("M2 mixed") + reports("ConditionalVAE bernoulli"):
+        assert wrong_blocks(report) == {"params.encoder[0].V"}
+
+
+def test_mean_over_the_classes_for_their_sum_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(drows, cache):
+            dx = function(drows, cache)
+            dx[cache.n_labelled :] /= cache.n_classes
+            return dx
+
+        return wrong
+
+    make_wrong(class_rows_backward, mistake)
+    for report in reports("M2 mixed"):
+        assert wrong_blocks(report) == {"x", "params.encoder[0].W"}
+    assert all(report.passed for report in reports("M2 labelled"))
 
 
 # ---- densities ----

@@ -18,6 +18,13 @@ from scratchgen.geometry import Geometry
 from scratchgen.ops.activation_slope import activation_slope_backward, activation_slope_forward
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.boltzmann import RBMParams, free_energy_backward, free_energy_forward
+from scratchgen.ops.class_rows import (
+    ClassDenseParams,
+    class_dense_backward_,
+    class_dense_forward,
+    class_rows_backward,
+    class_rows_forward,
+)
 from scratchgen.ops.contraction import (
     layer_contraction_backward,
     layer_contraction_forward,
@@ -65,11 +72,13 @@ from scratchgen.ops.linear_gaussian import (
     linear_gaussian_nll_forward,
 )
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
+from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
 GEOMETRY = Geometry(image=(5, 4), kernel=(3, 2), stride=(2, 1), padding=(1, 0, 0, 2))
 SIZES = {"D": 5, "K": 3, "L": 2, "1": 1, "height": 5, "width": 4, "rows": 2, "columns": 5, "above": 3, "beside": 2}
+SIZES["every"] = 2 + SIZES["L"] * 5  # rows for two examples of a known class and five of L possible ones
 N = 7  # no other size: an axis of this length is the batch
 
 
@@ -85,6 +94,10 @@ def table(backend):
 
     def dense(x, W, b, activation):
         return dense_forward(LinearParams(W, b), x, activation, backend)
+
+    def class_dense(x, W, V, b, target, n_labelled=None):
+        n_labelled = x.shape[0] if n_labelled is None else n_labelled
+        return class_dense_forward(ClassDenseParams(W, V, b), x, target, n_labelled, "tanh", backend)
 
     def convolution(x, W, b, activation):
         return conv2d_forward(ConvParams(W, b), x, GEOMETRY, activation, backend)
@@ -135,6 +148,8 @@ def table(backend):
     def sparsity(unit_p):
         return sparsity_forward(unit_p, 0.2)
 
+    joint = {"x": "N D", "W": "D K", "V": "L K", "b": "K"}
+    class_dense_back = partial(class_dense_backward_, backend=backend)
     machine = {"W": "D K", "b": "D", "c": "K"}
     affine = {"x": "N D", "W": "D K", "b": "K"}
     sample, samples = ({"mean": "N D", "log_var": "N D", "noise": axes} for axes in ("N D", "L N D"))
@@ -190,6 +205,14 @@ def table(backend):
         "kl_diagonal_gaussians": Op(kl_diagonal, kl_diagonal_gaussians_backward, diagonal),
         "kl_gaussians": Op(kl_full, kl_gaussians_backward, full),
         "log_mean_exp": Op(log_mean_exp_forward, log_mean_exp_backward, {"log_weight": "L N"}),
+        "class_rows": Op(
+            partial(class_rows_forward, n_labelled=2, n_classes=3), class_rows_backward, {"x": "N D"}, True
+        ),
+        "class_dense": Op(class_dense, class_dense_back, joint | {"target": "N L"}),
+        "class_dense every class": Op(
+            partial(class_dense, n_labelled=2), class_dense_back, joint | {"target": "every L"}, of_batch=True
+        ),
+        "log_softmax": Op(log_softmax_forward, log_softmax_backward, {"logits": "N D"}),
         "sparsity": Op(sparsity, sparsity_backward, {"unit_p": "N D"}, of_batch=True),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}

@@ -1,0 +1,128 @@
+"""M2: the sum over the classes against enumeration, its parts, backends, files, and that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+from scratchgen.errors import InputError
+
+N_CLASSES, N_LATENT = 3, 2
+X = sg.Stream(1, "numpy").uniform((5, 4), "float64")
+MIXED = np.array([1, 0, -1, -1, -1])
+
+
+def small(**options):
+    settings = {"n_visible": 4, "n_classes": N_CLASSES, "hidden": (5,), "n_latent": N_LATENT, "dtype": "float64"}
+    model = sg.M2(**settings | options)
+    model.theta[...] = 0.5 * sg.Stream(3, model.backend).normal(model.theta.size, "float64")
+    return model
+
+
+def labelled_bound(model, x, c, noise):
+    """Return L(x, c) of one example: the loss of a batch in which it has that label."""
+    batch = model.check_data(sg.Labelled(x[None], [c]))
+    terms = model.evaluate_terms(batch, noise[None])
+    return float(terms.loss - model.classification_weight * terms.classification)
+
+
+@pytest.mark.parametrize("prior", [[1 / 3] * 3, [0.5, 0.2, 0.3]])
+def test_unlabelled_objective_is_the_sum_over_the_classes(backend, prior):
+    model = small(backend=backend, beta=0.7)
+    model.class_prior[...] = prior
+    batch = model.check_data((X, np.full(5, -1)))
+    noise = model.draw_noise(batch)
+    assert noise.shape == (N_CLASSES * 5, N_LATENT)
+    q = model.predict_proba(X)
+    expected = []
+    for i, x in enumerate(X):
+        bounds = np.array([labelled_bound(model, x, c, noise[c * 5 + i]) for c in range(N_CLASSES)])
+        expected.append((q[i] * bounds).sum() + (q[i] * np.log(q[i])).sum())
+    assert float(model.evaluate_terms(batch, noise).loss) == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+def test_both_kinds_are_weighed_by_the_share_of_labels_in_the_data():
+    model = small()
+    batch = model.check_data(sg.Labelled(X, MIXED, labelled_share=0.1))
+    noise = model.draw_noise(batch)
+    terms = model.evaluate_terms(batch, noise)
+    known = model.evaluate_terms(model.check_data((X[:2], MIXED[:2])), noise[:2])
+    unknown = model.evaluate_terms(model.check_data((X[2:], MIXED[2:])), noise[2:])
+    bound = known.loss - model.classification_weight * known.classification
+    expected = 0.1 * bound + 0.9 * unknown.loss + model.classification_weight * known.classification
+    assert float(terms.loss) == pytest.approx(float(expected), rel=1e-12)
+    parts = terms.reconstruction + terms.kl + terms.class_kl + model.classification_weight * terms.classification
+    assert float(terms.loss) == pytest.approx(float(parts), rel=1e-12)
+    assert unknown.classification == 0
+
+
+def test_with_all_labels_it_is_the_conditional_vae_and_a_classifier():
+    model = small(classification_weight=2.0)
+    model.class_prior[...] = [0.5, 0.2, 0.3]
+    y = np.array([0, 1, 2, 1, 0])
+    conditional = sg.ConditionalVAE(**{n: v for n, v in model.settings.items() if n != "classification_weight"})
+    conditional.theta[...] = model.theta[: conditional.theta.size]
+    noise = model.draw_noise(model.check_data((X, y)))
+    terms, _ = model.loss_and_grad((X, y), noise)
+    log_q = np.log(model.predict_proba(X)[np.arange(5), y])
+    expected = conditional.loss_and_grad((X, y), noise)[0].loss - np.log(model.class_prior[y]).mean() - 2 * log_q.mean()
+    assert float(terms.loss) == pytest.approx(float(expected), rel=1e-12)
+
+
+def training_curve(backend, epochs):
+    y = np.array([1, 0, 2, -1, -1])
+    model = small(backend=backend, hidden=(2,))
+    return model.fit(X, y, epochs=epochs, batch_size=4, progress=False)
+
+
+def test_numpy_gives_the_training_of_cpu():
+    first, second = (training_curve(backend, 8) for backend in ("numpy", "cpu"))
+    np.testing.assert_allclose(first.loss, second.loss, rtol=1e-10)
+    assert first.accuracy == second.accuracy
+
+
+@pytest.mark.simulator
+def test_simulated_cuda_gives_the_training_of_numpy():
+    np.testing.assert_allclose(training_curve("cuda", 1).loss, training_curve("numpy", 1).loss, rtol=1e-10)
+
+
+def test_it_learns_digits_from_few_labels_and_resumes_exactly(tmp_path):
+    data = sg.datasets.load("digits")
+    y = sg.hide_labels(data.y_train, 100, seed=0)
+    settings = {"n_visible": 64, "hidden": (64,), "n_latent": 4, "prior": "estimated", "classification_weight": 1.0}
+    options = {"batch_size": 100, "optimizer": sg.Adam(3e-3), "labelled_per_batch": 20, "progress": False}
+    whole = sg.M2(**settings, seed=1)
+    history = whole.fit(data.x_train, y, epochs=16, validation=(data.x_test, data.y_test), **options)
+    assert history.accuracy[-1] > 0.97
+    assert history.validation_accuracy[-1] == whole.accuracy(data.x_test, data.y_test) > 0.75
+    assert history.columns.keys() >= {"loss", "reconstruction", "kl", "class_kl", "classification", "validation_loss"}
+    stopped = sg.M2(**settings, seed=1)
+    stopped.fit(data.x_train, y, epochs=3, validation=(data.x_test, data.y_test), **options)
+    stopped.save(tmp_path / "m2")
+    resumed = sg.load(tmp_path / "m2")
+    resumed.fit(data.x_train, y, epochs=13, validation=(data.x_test, data.y_test), **options)
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+    assert resumed.history.validation_loss == whole.history.validation_loss
+    np.testing.assert_array_equal(whole.predict(data.x_test), whole.predict_proba(data.x_test).argmax(axis=1))
+
+
+def test_a_copy_on_another_backend_shares_nothing_with_the_model():
+    model = small(prior="estimated")
+    copy = model.to("numpy")
+    model.adapt_to_data_(model.check_data((X, np.array([0, 0, 0, 1, 2]))))
+    np.testing.assert_array_equal(copy.class_prior, np.full(3, 1 / 3))
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputError, match="classification_weight must be a finite number >= 0, got -1"):
+        small(classification_weight=-1)
+    model = small()
+    with pytest.raises(InputError, match="class 2 has no labelled example"):
+        model.fit(X, MIXED, epochs=1)
+    with pytest.raises(InputError, match=r"noise must have shape \(11, 2\)"):
+        model.loss_and_grad((X, MIXED), np.zeros((5, 2)))
+    with pytest.raises(InputError, match="y must hold a class for each example, 3 of 5 have the label -1"):
+        model.accuracy(X, MIXED)
+    with pytest.raises(InputError, match="got labels from -1 to 3"):
+        model.fit(X, np.array([0, 1, 2, 3, -1]), epochs=1)
