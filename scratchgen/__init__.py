@@ -24,6 +24,8 @@ _EXPORTS = {
     "DenoisingAutoencoder": "models.autoencoders.denoising",
     "Labelled": "labels",
     "LinearGaussianModel": "models.linear",
+    "M1": "models.semi_supervised.m1",
+    "PredictionConstrainedVAE": "models.semi_supervised.prediction_constrained",
     "RBM": "models.boltzmann.rbm",
     "SGD": "optim",
     "SparseAutoencoder": "models.autoencoders.sparse",

@@ -17,6 +17,7 @@ from scratchgen.corruptions import GaussianNoise, IndependentMasking, Masking, S
 from scratchgen.finite_differences import GradcheckReport, gradcheck
 from scratchgen.finite_differences.trees import flattened
 from scratchgen.kernels.bias_activation import ACTIVATIONS
+from scratchgen.labels import Labelled
 from scratchgen.models.autoencoders.autoencoder import Autoencoder
 from scratchgen.models.autoencoders.contractive import ContractiveAutoencoder
 from scratchgen.models.autoencoders.denoising import DenoisingAutoencoder
@@ -28,12 +29,15 @@ from scratchgen.models.energy.dynamics import Langevin
 from scratchgen.models.energy.energy_model import EnergyModel
 from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.models.linear import LinearGaussianModel
+from scratchgen.models.semi_supervised.labelled_model import LabelledModel
+from scratchgen.models.semi_supervised.prediction_constrained import PredictionConstrainedVAE
 from scratchgen.models.vae import VAE
 from scratchgen.nn.input_gradient import SMOOTH_ACTIVATIONS
 from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
 
 _N, _VISIBLE = 3, 5
+_LABELS, _LABELLED_SHARE = np.array([1, 0, -1]), 0.3  # a batch with more labels than the data that it stands for
 
 
 class _Entry(NamedTuple):
@@ -61,6 +65,9 @@ _PENALTIES = {"weight_decay": 0.3, "sparsity_cost": 0.7, "sparsity_target": 0.2}
 _ENERGY: dict[str, Any] = {"n_visible": _VISIBLE, "hidden": (_VISIBLE, _VISIBLE), "dynamics": Langevin(n_steps=2)}
 _DATA_AGAINST_SAMPLES = {"loss": Contrastive(regularisation=0.3, buffer_size=4)}
 _SLOPES = {"loss": ScoreMatching(sigma=0.4)}
+_PREDICTION: dict[str, Any] = _VAE | {"n_classes": 3, "prediction_weight": 1.7}
+_CONSISTENT = _PREDICTION | {"consistency_weight": 0.7, "aggregate_weight": 0.4}
+_CONSISTENT_IMAGES = _CONSISTENT | {"hidden": (3,), "image_shape": (5, 1), "channels": (2,), "activation": "tanh"}
 
 _MODELS = (
     _Entry(VAE, "bernoulli", _VAE),
@@ -105,6 +112,18 @@ _MODELS = (
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),
     _Entry(RBM, "learned sigma", _RBM | {"visible": "gaussian", "sigma": "learned"}),
     _Entry(RBM, "learned sigma penalties", _RBM | {"visible": "gaussian", "sigma": "learned"} | _PENALTIES),
+    _Entry(PredictionConstrainedVAE, "linear", _PREDICTION),
+    _Entry(PredictionConstrainedVAE, "hidden layer L=3", _PREDICTION | {"classifier_hidden": (4,), "n_samples": 3}),
+    _Entry(PredictionConstrainedVAE, "weight warm-up", _PREDICTION | {"prediction_weight": LinearWarmup(10)}, step=3),
+    _Entry(PredictionConstrainedVAE, "aggregate", _PREDICTION | {"aggregate_weight": 0.4}),
+    _Entry(PredictionConstrainedVAE, "consistent", _CONSISTENT),
+    _Entry(PredictionConstrainedVAE, "consistent L=3 beta=0.5", _CONSISTENT | {"n_samples": 3, "beta": 0.5}),
+    _Entry(PredictionConstrainedVAE, "consistent images", _CONSISTENT_IMAGES),
+    _Entry(
+        PredictionConstrainedVAE,
+        "consistent learned sigma tanh",
+        _CONSISTENT | {"likelihood": "gaussian", "sigma": "learned", "output_mean": "tanh"},
+    ),
     *(
         _Entry(EnergyModel, f"{name} {activation}", _ENERGY | loss | {"activation": activation})
         for name, loss in (("contrastive", _DATA_AGAINST_SAMPLES), ("score matching", _SLOPES))
@@ -131,17 +150,19 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     stream = Stream(1, backend)
     model.theta[...] = stream.normal(model.theta.size, "float64")
     x = stream.uniform((_N, model.n_visible), "float64")
-    noise = model.draw_noise(x, stream)
+    batch = Labelled(x, backend.asarray(_LABELS), _LABELLED_SHARE) if isinstance(model, LabelledModel) else x
+    noise = model.draw_noise(batch, stream)
 
     gradient, grads = model.empty_grads()
-    model.loss_and_grad(x, noise, out=grads)
-    gradient_x = model.loss_grad_x(x, noise)
+    model.loss_and_grad(batch, noise, out=grads)
+    gradient_x = model.loss_grad_x(batch, noise)
     n_parameters = model.theta.size
 
     def loss(theta_and_x: np.ndarray) -> float:
         theta, data = np.split(theta_and_x, [n_parameters])
         model.theta[...] = backend.asarray(theta)
-        return float(model.evaluate_terms(backend.asarray(data.reshape(x.shape)), noise).loss)
+        data = backend.asarray(data.reshape(x.shape))
+        return float(model.evaluate_terms(batch.with_x(data) if isinstance(batch, Labelled) else data, noise).loss)
 
     return gradcheck(
         loss,

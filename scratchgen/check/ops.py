@@ -80,6 +80,7 @@ from scratchgen.ops.linear_gaussian import (
     linear_gaussian_nll_forward,
 )
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
+from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -188,6 +189,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair(f"reparameterise {several}", *sample, q, noise=noises),
         pair("reparameterise_ratio", *ratio, q, noise=noises),
         pair("log_mean_exp", log_mean_exp_forward, log_mean_exp_backward, {"log_weight": rows}),
+        pair("log_softmax", log_softmax_forward, log_softmax_backward, {"logits": noises}),
         pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
         pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
     ]

@@ -10,5 +10,7 @@ MODELS = {
     "SparseAutoencoder": "scratchgen.models.autoencoders.sparse",
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
     "LinearGaussianModel": "scratchgen.models.linear",
+    "M1": "scratchgen.models.semi_supervised.m1",
+    "PredictionConstrainedVAE": "scratchgen.models.semi_supervised.prediction_constrained",
     "EnergyModel": "scratchgen.models.energy.energy_model",
 }

@@ -68,7 +68,7 @@ class ConvVAE(VAE):
         kernel: int = 3,
         **options: Any,
     ) -> None:
-        self.image_shape = _check_image_shape(image_shape)
+        self.image_shape = check_image_shape(image_shape)
         self.channels = check_widths("channels", channels)
         if not self.channels:
             raise InputError("channels must hold at least one number, such as (32, 64), got ()")
@@ -100,7 +100,8 @@ class ConvVAE(VAE):
         """
 
 
-def _check_image_shape(image_shape: Any) -> tuple[int, ...]:
+def check_image_shape(image_shape: Any) -> tuple[int, ...]:
+    """Return `image_shape` as a tuple if it is (height, width) or (height, width, channels)."""
     if not isinstance(image_shape, tuple | list) or len(image_shape) not in (2, 3):
         raise InputError(f"image_shape must be (height, width) or (height, width, channels), got {image_shape!r}")
     return tuple(check_count("each number in image_shape", n) for n in image_shape)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scratchgen.backend import Backend, namespace
@@ -55,6 +56,10 @@ class BernoulliLikelihood:
     def mean(self, output: Array) -> Array:
         """Return E[x|z] = p."""
         return activation_forward(output, "sigmoid")[0]
+
+    def mean_backward(self, dmean: Array, mean: Array) -> Array:
+        """Return the gradient with respect to the output of what has the gradient `dmean` with respect to `mean`."""
+        return dmean * mean * (1 - mean)
 
     def output_of_mean(self, mean: Array) -> Array:
         """Return the output whose mean is `mean`, or nearly so where that would be infinite."""
@@ -109,6 +114,10 @@ class GaussianLikelihood:
         """Return E[x|z]."""
         return output
 
+    def mean_backward(self, dmean: Array, mean: Array) -> Array:
+        """Return the gradient with respect to the output of what has the gradient `dmean` with respect to `mean`."""
+        return dmean
+
     def output_of_mean(self, mean: Array) -> Array:
         """Return what the last layer must give before its activation for this mean, or nearly so at its limits."""
         if self.output_activation == "tanh":
@@ -118,6 +127,17 @@ class GaussianLikelihood:
     def draw(self, output: Array, stream: Stream) -> Array:
         """Draw x from p(x|z)."""
         return output + namespace(output).exp(self.log_sigma) * stream.normal(output.shape, output.dtype)
+
+
+def likelihood_of(
+    name: str, output_mean: str, sigma: float | str, log_sigma: Any, backend: Backend, dtype: str
+) -> BernoulliLikelihood | GaussianLikelihood:
+    """Return the likelihood called `name`; `log_sigma` is the parameter of a Gaussian whose `sigma` is "learned"."""
+    if name == "bernoulli":
+        return BernoulliLikelihood(backend)
+    if sigma != "learned":
+        log_sigma = backend.xp.full(1, math.log(float(sigma)), dtype=dtype)
+    return GaussianLikelihood(output_mean, log_sigma)
 
 
 def _logit(p: Array) -> Array:

@@ -19,6 +19,8 @@ from scratchgen.backend import get_backend
 from scratchgen.densities import Density
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.semi_supervised.prediction_terms import PredictionTerms, prediction_backward
+from scratchgen.models.semi_supervised.recoding import add_encoder_grads_, recoding_backward
 from scratchgen.nn.input_gradient import mlp_input_gradient_backward
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activation_slope import activation_slope_backward
@@ -39,6 +41,7 @@ from scratchgen.ops.linear import (
 )
 from scratchgen.ops.linear_gaussian import linear_gaussian_nll_backward
 from scratchgen.ops.penalties import l1_backward, sparsity_backward
+from scratchgen.ops.softmax import log_softmax_backward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_
 
 # a backward pass: the number of arrays that it returns, and a pattern of pieces that use all of them
@@ -65,6 +68,7 @@ BACKWARDS = {
     kl_gaussians_backward: (4, "kl_gaussians"),
     linear_gaussian_nll_backward: (4, "linear_gaussian_nll"),
     log_mean_exp_backward: (1, "log_mean_exp"),
+    log_softmax_backward: (1, "log_softmax"),
     reparameterise_ratio_backward: (2, "reparameterise_ratio"),
     sparsity_backward: (1, "sparsity"),
     kl_standard_normal_backward: (2, "kl_standard_normal"),
@@ -367,6 +371,67 @@ def test_importance_weight_whose_own_log_var_is_forgotten_is_rejected(make_wrong
     make_wrong(reparameterise_ratio_backward, mistake)
     for report in reports("VAE iwae k=?"):
         assert wrong_blocks(report) == ENCODER | {"params.log_var.W", "params.log_var.b"}
+
+
+# ---- constraints on the predictions from a code ----
+
+CLASSIFIER = {"params.classifier[0].W", "params.classifier[0].b"}
+OF_THE_VAE = {name.replace("params.", "params.vae.") for name in ENCODER | HEADS}
+
+
+def test_consistency_whose_second_pass_through_the_encoder_is_forgotten_is_rejected(make_wrong):
+    make_wrong(add_encoder_grads_, lambda function: lambda total, part: None)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE - {"x"}
+    assert all(report.passed for report in reports("PredictionConstrainedVAE linear"))
+
+
+def test_consistency_that_takes_the_reconstruction_for_a_constant_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(*args):
+            doutput, grads = function(*args)
+            return np.zeros_like(doutput), grads
+
+        return wrong
+
+    make_wrong(recoding_backward, mistake)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | {name.replace("params.", "params.vae.") for name in DECODER}
+
+
+def test_reconstruction_without_the_slope_of_its_mean_is_rejected(monkeypatch):
+    monkeypatch.setattr(BernoulliLikelihood, "mean_backward", lambda self, dmean, mean: dmean)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | {name.replace("params.", "params.vae.") for name in DECODER}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights: weights._replace(prediction=weights.prediction * 2 / 3),  # two of three have a label
+        lambda weights: weights._replace(aggregate=0.0),
+        lambda weights: weights._replace(consistency=weights.consistency / 2),
+    ],
+    ids=["mean over all examples", "no aggregate", "half the consistency"],
+)
+def test_constraint_with_a_wrong_weight_is_rejected(change, make_wrong):
+    make_wrong(prediction_backward, lambda function: lambda weights, cache: function(change(weights), cache))
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) >= OF_THE_VAE | CLASSIFIER
+
+
+def test_first_prediction_that_is_taken_for_a_constant_by_the_consistency_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(weights: PredictionTerms, cache):
+            dlog_p = function(weights, cache)
+            dlog_p[0] = function(weights._replace(consistency=0.0), cache)[0]
+            return dlog_p
+
+        return wrong
+
+    make_wrong(prediction_backward, mistake)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | CLASSIFIER
 
 
 # ---- densities ----

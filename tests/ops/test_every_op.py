@@ -65,6 +65,7 @@ from scratchgen.ops.linear_gaussian import (
     linear_gaussian_nll_forward,
 )
 from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward, sparsity_forward
+from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.ops.transposed_convolution import conv2d_transpose_backward_, conv2d_transpose_forward
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
@@ -190,6 +191,7 @@ def table(backend):
         "kl_diagonal_gaussians": Op(kl_diagonal, kl_diagonal_gaussians_backward, diagonal),
         "kl_gaussians": Op(kl_full, kl_gaussians_backward, full),
         "log_mean_exp": Op(log_mean_exp_forward, log_mean_exp_backward, {"log_weight": "L N"}),
+        "log_softmax": Op(log_softmax_forward, log_softmax_backward, {"logits": "N D"}),
         "sparsity": Op(sparsity, sparsity_backward, {"unit_p": "N D"}, of_batch=True),
         "kl_standard_normal": Op(
             kl_standard_normal_forward, kl_standard_normal_backward, {"mean": "N D", "log_var": "N D"}

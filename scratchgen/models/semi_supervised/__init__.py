@@ -1,0 +1,1 @@
+"""Models that learn from examples of which some, or all, have a label."""
