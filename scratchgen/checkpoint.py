@@ -10,7 +10,7 @@ import json
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from scratchgen.backend import Backend, to_numpy
 from scratchgen.errors import FileFormatError, InputError
@@ -23,7 +23,18 @@ _VERSION = 1
 _KEY = "scratchgen"  # of the JSON text among the file's metadata
 
 
-def save(model: Model, path: str | Path) -> None:
+class Saveable(Protocol):
+    """What can be saved: a class of `scratchgen.models.MODELS`, its arguments, and its whole state."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments that make another model like this one."""
+
+    def state(self) -> State:
+        """Return the whole state."""
+
+
+def save(model: Saveable, path: str | Path) -> None:
     """Write `model` to `path`, atomically: a crash leaves either the old file or the new one, whole.
 
     Raises
@@ -75,7 +86,7 @@ def load(path: str | Path, backend: str | Backend = "cpu") -> Any:
     return model
 
 
-def _describe(model: Model, state: State) -> dict[str, Any]:
+def _describe(model: Saveable, state: State) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "version": _VERSION,

@@ -63,19 +63,26 @@ def check_widths(name: str, widths: Any) -> tuple[int, ...]:
     return tuple(check_count(f"each width in {name}", n) for n in widths)
 
 
-def check_channels(channels: Any) -> tuple[int, ...]:
-    """Return the numbers of maps after the convolutions of a stack, of which there is at least one."""
-    channels = check_widths("channels", channels)
-    if not channels:
-        raise InputError("channels must hold at least one number, such as (32, 64), got ()")
-    return channels
-
-
 def check_image_shape(image_shape: Any) -> tuple[int, ...]:
     """Return (height, width) or (height, width, channels) as a tuple."""
     if not isinstance(image_shape, tuple | list) or len(image_shape) not in (2, 3):
         raise InputError(f"image_shape must be (height, width) or (height, width, channels), got {image_shape!r}")
     return tuple(check_count("each number in image_shape", n) for n in image_shape)
+
+
+def check_channels(channels: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the maps after each convolution of a stack, all of which halve the image."""
+    channels = check_widths("channels", channels)
+    if not channels:
+        raise InputError("channels must hold at least one number, such as (32, 64), got ()")
+    height, width = image_shape[:2]
+    most = (max(height, width) - 1).bit_length()  # from a size s to ceil(s / 2), until one pixel is left
+    if len(channels) > most:
+        raise InputError(
+            f"images of {height} x {width} pixels can be halved {most} times, channels {channels} would do so "
+            f"{len(channels)} times: give fewer numbers"
+        )
+    return channels
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:

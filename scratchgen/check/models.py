@@ -33,6 +33,7 @@ from scratchgen.models.linear import LinearGaussianModel
 from scratchgen.models.semi_supervised.conditional_vae import ConditionalVAE
 from scratchgen.models.semi_supervised.labelled_model import LabelledModel
 from scratchgen.models.semi_supervised.m2 import M2
+from scratchgen.models.semi_supervised.prediction_constrained import PredictionConstrainedVAE
 from scratchgen.models.semi_supervised.stacked import M1M2
 from scratchgen.models.vae import VAE
 from scratchgen.nn.input_gradient import SMOOTH_ACTIVATIONS
@@ -82,6 +83,9 @@ _CONV_ENERGY: dict[str, Any] = {
 _COLOUR_ENERGY = _CONV_ENERGY | {"image_shape": (3, 3, 2), "channels": (3,), "first_kernel": 2}
 _DATA_AGAINST_SAMPLES = {"loss": Contrastive(regularisation=0.3, buffer_size=4)}
 _SLOPES = {"loss": ScoreMatching(sigma=0.4)}
+_PREDICTION: dict[str, Any] = _VAE | {"n_classes": 3, "prediction_weight": 1.7}
+_CONSISTENT = _PREDICTION | {"consistency_weight": 0.7, "aggregate_weight": 0.4}
+_CONSISTENT_IMAGES = _CONSISTENT | {"hidden": (3,), "image_shape": (5, 1), "channels": (2,), "activation": "tanh"}
 
 _MODELS = (
     _Entry(VAE, "bernoulli", _VAE),
@@ -127,7 +131,7 @@ _MODELS = (
     _Entry(M2, "mixed", _CLASSES, labels=_MIXED),
     _Entry(M2, "labelled", _CLASSES | {"classification_weight": 0.7}, labels=_KNOWN),
     _Entry(M2, "unlabelled", _CLASSES, labels=(-1, -1)),
-    _Entry(M2, "estimated prior", _CLASSES | {"n_classes": 2, "prior": "estimated"}, labels=(1, 0, -1, 1)),
+    _Entry(M2, "estimated prior", _CLASSES | {"n_classes": 2, "class_prior": "estimated"}, labels=(1, 0, -1, 1)),
     _Entry(M2, "L=2 beta warm-up", _CLASSES | {"n_samples": 2, "beta": LinearWarmup(10)}, 3, _MIXED),
     _Entry(M2, "deeper learned sigma", _CLASSES | _LEARNED | {"hidden": (4, 3)}, labels=_MIXED),
     _Entry(M2, "images", _CLASS_IMAGES, labels=_MIXED),
@@ -138,6 +142,18 @@ _MODELS = (
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),
     _Entry(RBM, "learned sigma", _RBM | {"visible": "gaussian", "sigma": "learned"}),
     _Entry(RBM, "learned sigma penalties", _RBM | {"visible": "gaussian", "sigma": "learned"} | _PENALTIES),
+    _Entry(PredictionConstrainedVAE, "linear", _PREDICTION),
+    _Entry(PredictionConstrainedVAE, "hidden layer L=3", _PREDICTION | {"classifier_hidden": (4,), "n_samples": 3}),
+    _Entry(PredictionConstrainedVAE, "weight warm-up", _PREDICTION | {"prediction_weight": LinearWarmup(10)}, step=3),
+    _Entry(PredictionConstrainedVAE, "aggregate", _PREDICTION | {"aggregate_weight": 0.4}),
+    _Entry(PredictionConstrainedVAE, "consistent", _CONSISTENT),
+    _Entry(PredictionConstrainedVAE, "consistent L=3 beta=0.5", _CONSISTENT | {"n_samples": 3, "beta": 0.5}),
+    _Entry(PredictionConstrainedVAE, "consistent images", _CONSISTENT_IMAGES),
+    _Entry(
+        PredictionConstrainedVAE,
+        "consistent learned sigma tanh",
+        _CONSISTENT | {"likelihood": "gaussian", "sigma": "learned", "output_mean": "tanh"},
+    ),
     *(
         _Entry(EnergyModel, f"{name} {activation}", _ENERGY | loss | {"activation": activation})
         for name, loss in (("contrastive", _DATA_AGAINST_SAMPLES), ("score matching", _SLOPES))
@@ -178,7 +194,7 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     if isinstance(model, LabelledModel):
         batch = Labelled(x, backend.asarray(entry.labels), labelled_share=_LABELLED_SHARE)
         x = batch.x
-        if entry.settings.get("prior") == "estimated":
+        if entry.settings.get("class_prior") == "estimated":
             model.adapt_to_data_(batch)
     noise = model.draw_noise(batch, stream)
 

@@ -11,8 +11,10 @@ MODELS = {
     "ContractiveAutoencoder": "scratchgen.models.autoencoders.contractive",
     "LinearGaussianModel": "scratchgen.models.linear",
     "ConditionalVAE": "scratchgen.models.semi_supervised.conditional_vae",
+    "M1": "scratchgen.models.semi_supervised.m1",
     "M2": "scratchgen.models.semi_supervised.m2",
     "M1M2": "scratchgen.models.semi_supervised.stacked",
+    "PredictionConstrainedVAE": "scratchgen.models.semi_supervised.prediction_constrained",
     "EnergyModel": "scratchgen.models.energy.energy_model",
     "ConvEnergyModel": "scratchgen.models.energy.conv_energy_model",
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scratchgen.errors import InputError
 from scratchgen.models.vae import VAE
 from scratchgen.nn.image_networks import ImageDecoder, ImageEncoder
 from scratchgen.nn.networks import Network
@@ -69,8 +68,7 @@ class ConvVAE(VAE):
         **options: Any,
     ) -> None:
         self.image_shape = check_image_shape(image_shape)
-        self.channels = check_channels(channels)
-        _check_halvings(self.image_shape, self.channels)
+        self.channels = check_channels(channels, self.image_shape)
         self.n_dense = check_count("n_dense", n_dense)
         self.kernel = check_count("kernel", kernel)
         super().__init__(math.prod(self.image_shape), (self.n_dense,), n_latent, decoder_hidden=(), **options)
@@ -97,13 +95,3 @@ class ConvVAE(VAE):
         KL divergence rules, and it kills the ReLUs of a narrow dense layer: on MNIST 1 or 2 of 16 were alive after 100
         steps, against 4 to 7 from a bias of zero, and with one alive the posterior means lie on a line.
         """
-
-
-def _check_halvings(image_shape: tuple[int, ...], channels: tuple[int, ...]) -> None:
-    most = (max(image_shape[:2]) - 1).bit_length()  # from a size s to ceil(s / 2), until one pixel is left
-    if len(channels) > most:
-        height, width = image_shape[:2]
-        raise InputError(
-            f"images of {height} x {width} pixels can be halved {most} times, channels {channels} would do so "
-            f"{len(channels)} times: give fewer numbers"
-        )

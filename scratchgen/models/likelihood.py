@@ -60,6 +60,10 @@ class BernoulliLikelihood:
         """Return E[x|z] = p."""
         return activation_forward(output, "sigmoid")[0]
 
+    def mean_backward(self, dmean: Array, mean: Array) -> Array:
+        """Return the gradient with respect to the output of what has the gradient `dmean` with respect to `mean`."""
+        return dmean * mean * (1 - mean)
+
     def output_of_mean(self, mean: Array) -> Array:
         """Return the output whose mean is `mean`, or nearly so where that would be infinite."""
         return _logit(mean)
@@ -112,6 +116,10 @@ class GaussianLikelihood:
     def mean(self, output: Array) -> Array:
         """Return E[x|z]."""
         return output
+
+    def mean_backward(self, dmean: Array, mean: Array) -> Array:
+        """Return the gradient with respect to the output of what has the gradient `dmean` with respect to `mean`."""
+        return dmean
 
     def output_of_mean(self, mean: Array) -> Array:
         """Return what the last layer must give before its activation for this mean, or nearly so at its limits."""

@@ -48,7 +48,7 @@ from scratchgen.nn.parameters import Shape
 from scratchgen.ops.activations import check_activation
 from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
 from scratchgen.ops.importance import reparameterise_ratio_backward, reparameterise_ratio_forward
-from scratchgen.ops.linear import LinearParams, linear_backward, linear_forward
+from scratchgen.ops.linear import LinearCache, LinearParams, linear_backward, linear_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -72,6 +72,14 @@ class VAEParams(NamedTuple):
     log_var: LinearParams
     decoder: tuple[Any, ...]
     log_sigma: Any
+
+
+class EncoderCache(NamedTuple):
+    """What a backward pass through the encoder needs: the cache of its layers, and those of the two heads."""
+
+    layers: Any
+    mean: LinearCache
+    log_var: LinearCache
 
 
 class VAE(Model):
@@ -213,10 +221,11 @@ class VAE(Model):
         """
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
-            bias[...] = self._p_x_given_z.output_of_mean(x.mean(axis=0))
+            bias[...] = self.p_x_given_z.output_of_mean(x.mean(axis=0))
 
     @property
-    def _p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
+    def p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
+        """Return the distribution that the decoder's output stands for."""
         p = self.params
         return likelihood_of(self.likelihood, self.output_mean, self.sigma, p.log_sigma, self.backend, self.dtype)
 
@@ -224,7 +233,7 @@ class VAE(Model):
 
     def check_data(self, x: Any, name: str = "x") -> Array:
         """Return `x` as this model takes it: (n, n_visible), finite, in [0, 1] for a Bernoulli likelihood."""
-        unit_range = self._p_x_given_z.unit_range
+        unit_range = self.p_x_given_z.unit_range
         return check_matrix(name, x, self.n_visible, self.backend, self.dtype, unit_range)
 
     def noise_shape(self, x: Array) -> tuple[int, ...]:
@@ -288,26 +297,21 @@ class VAE(Model):
         grads = self.empty_grads()[1]
         _, dh, cache, output, dnll = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
         dx = self.encoder_network.backward_(dh, cache, grads.encoder, self.backend)
-        return dx + self._p_x_given_z.grad_x(output, x, dnll)
+        return dx + self.p_x_given_z.grad_x(output, x, dnll)
 
     def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
         """Run forward, then backward as far as the encoder's top layer h; fill all other gradients."""
-        params = self.params
-        h, encoder_cache = self.encoder_network.forward(params.encoder, x, self.backend)
-        mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
-        log_var, log_var_cache = linear_forward(params.log_var, h)
+        mean, log_var, cache = self.encoder_forward(x)
         backward = self._elbo_backward if self.objective == "elbo" else self._importance_weighted_backward
         terms, dmean, dlog_var, output, dnll = backward(mean, log_var, noise, x, grads)
-        dh_of_mean, _ = linear_backward(dmean, mean_cache, grads.mean)
-        dh_of_log_var, _ = linear_backward(dlog_var, log_var_cache, grads.log_var)
-        return terms, dh_of_mean + dh_of_log_var, encoder_cache, output, dnll
+        return terms, self.heads_backward(dmean, dlog_var, cache, grads), cache.layers, output, dnll
 
     def _elbo_backward(self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
         """Return the terms, dmean, dlog_var, the decoder's output, and the derivative by the nll of each row."""
         n, beta = x.shape[0], value_at(self.beta, self.step)
         z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
-        output, cache = self._decoder_forward(z)
-        nll, doutput = self._p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
+        output, cache = self.decoder_forward(z)
+        nll, doutput = self.p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
         drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
         dnll = self.backend.xp.full(nll.shape, 1.0 / nll.shape[0], dtype=nll.dtype)
@@ -318,22 +322,37 @@ class VAE(Model):
     ) -> Any:
         """Return what `_elbo_backward` returns; every draw counts by its normalised weight."""
         (z, log_ratio), latent_cache = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
-        output, cache = self._decoder_forward(z)
-        nll, nll_cache = self._p_x_given_z.forward(output, x)
+        output, cache = self.decoder_forward(z)
+        nll, nll_cache = self.p_x_given_z.forward(output, x)
         terms, dlog_weight = importance_weighted_terms(nll, log_ratio)  # log w = log ratio - nll
         dnll = -dlog_weight.reshape(-1)
-        doutput = self._p_x_given_z.backward_(dnll, nll_cache, grads.log_sigma)
+        doutput = self.p_x_given_z.backward_(dnll, nll_cache, grads.log_sigma)
         drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dmean, dlog_var = reparameterise_ratio_backward((drows.reshape(z.shape), dlog_weight), latent_cache)
         return terms, dmean, dlog_var, output, dnll
 
     # --------------------------------------------------------------------------------------------------- networks
 
+    def encoder_forward(self, x: Array) -> tuple[Array, Array, EncoderCache]:
+        """Return mean and log_var of q(z|x), each (n, n_latent), and the cache."""
+        params = self.params
+        h, layers = self.encoder_network.forward(params.encoder, x, self.backend)
+        mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
+        log_var, log_var_cache = linear_forward(params.log_var, h)
+        return mean, log_var, EncoderCache(layers, mean_cache, log_var_cache)
+
+    def heads_backward(self, dmean: Array, dlog_var: Array, cache: EncoderCache, grads: VAEParams) -> Array:
+        """Return the gradient with respect to the encoder's top layer; `grads` receives those of the two heads."""
+        dh_of_mean, _ = linear_backward(dmean, cache.mean, grads.mean)
+        dh_of_log_var, _ = linear_backward(dlog_var, cache.log_var, grads.log_var)
+        return dh_of_mean + dh_of_log_var
+
     def _encode(self, x: Array) -> tuple[Array, Array]:
         h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
         return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
 
-    def _decoder_forward(self, z: Array) -> Any:
+    def decoder_forward(self, z: Array) -> tuple[Array, Any]:
+        """Return the decoder's output for each draw, (L n, n_visible), and its cache."""
         rows = z.reshape(-1, self.n_latent)  # (L n, n_latent)
         return self.decoder_network.forward(self.params.decoder, rows, self.backend)
 
@@ -342,7 +361,7 @@ class VAE(Model):
         return self.decoder_network.evaluate(self.params.decoder, rows, self.backend)
 
     def _nll(self, z: Array, x: Array) -> Array:
-        return self._p_x_given_z.nll(self._decoder_output(z), x).reshape(z.shape[:-1])
+        return self.p_x_given_z.nll(self._decoder_output(z), x).reshape(z.shape[:-1])
 
     # ------------------------------------------------------------------------------------------------- using it
 
@@ -353,7 +372,7 @@ class VAE(Model):
     def decode(self, z: Any) -> Array:
         """Return E[x|z] for z (..., n_latent), as (..., n_visible)."""
         z = check_vectors("z", z, self.n_latent, self.backend, self.dtype)
-        mean = self._p_x_given_z.mean(self._decoder_output(z))
+        mean = self.p_x_given_z.mean(self._decoder_output(z))
         return mean.reshape(*z.shape[:-1], self.n_visible)
 
     def nll(self, z: Any, x: Any) -> Array:
@@ -388,7 +407,7 @@ class VAE(Model):
         """Draw `n` examples: z from the prior, then x from p(x|z), or E[x|z] where `mean` is true; (n, n_visible)."""
         stream = stream or self.streams["sampling"]
         output = self._decoder_output(stream.normal((check_count("n", n), self.n_latent), self.dtype))
-        return self._p_x_given_z.mean(output) if mean else self._p_x_given_z.draw(output, stream)
+        return self.p_x_given_z.mean(output) if mean else self.p_x_given_z.draw(output, stream)
 
     def elbo(self, x: Any, n_samples: int = 1, stream: Stream | None = None) -> Array:
         """Return the evidence lower bound of each example, in nats, (n,): -(reconstruction + KL), beta = 1.

@@ -20,6 +20,8 @@ from scratchgen.densities import Density
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.models.semi_supervised.m2 import expected_bound_backward
+from scratchgen.models.semi_supervised.prediction_terms import PredictionTerms, prediction_backward
+from scratchgen.models.semi_supervised.recoding import add_encoder_grads_, recoding_backward
 from scratchgen.models.semi_supervised.rows import rows_backward
 from scratchgen.nn.input_gradient import input_gradient_backward
 from scratchgen.nn.linear_maps import linear_map, linear_map_adjoint, linear_map_weights_gradient
@@ -494,6 +496,67 @@ def test_mean_over_the_classes_for_their_sum_is_rejected(make_wrong):
     for report in reports("M2 mixed"):
         assert wrong_blocks(report) == {"x", "params.encoder[0].W"}
     assert all(report.passed for report in reports("M2 labelled"))
+
+
+# ---- constraints on the predictions from a code ----
+
+PREDICTOR = {"params.classifier[0].W", "params.classifier[0].b"}
+OF_THE_VAE = {name.replace("params.", "params.vae.") for name in ENCODER | HEADS}
+
+
+def test_consistency_whose_second_pass_through_the_encoder_is_forgotten_is_rejected(make_wrong):
+    make_wrong(add_encoder_grads_, lambda function: lambda total, part: None)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE - {"x"}
+    assert all(report.passed for report in reports("PredictionConstrainedVAE linear"))
+
+
+def test_consistency_that_takes_the_reconstruction_for_a_constant_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(*args):
+            doutput, grads = function(*args)
+            return np.zeros_like(doutput), grads
+
+        return wrong
+
+    make_wrong(recoding_backward, mistake)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | {name.replace("params.", "params.vae.") for name in DECODER}
+
+
+def test_reconstruction_without_the_slope_of_its_mean_is_rejected(monkeypatch):
+    monkeypatch.setattr(BernoulliLikelihood, "mean_backward", lambda self, dmean, mean: dmean)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | {name.replace("params.", "params.vae.") for name in DECODER}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights: weights._replace(prediction=weights.prediction * 2 / 3),  # two of three have a label
+        lambda weights: weights._replace(aggregate=0.0),
+        lambda weights: weights._replace(consistency=weights.consistency / 2),
+    ],
+    ids=["mean over all examples", "no aggregate", "half the consistency"],
+)
+def test_constraint_with_a_wrong_weight_is_rejected(change, make_wrong):
+    make_wrong(prediction_backward, lambda function: lambda weights, cache: function(change(weights), cache))
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) >= OF_THE_VAE | PREDICTOR
+
+
+def test_first_prediction_that_is_taken_for_a_constant_by_the_consistency_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(weights: PredictionTerms, cache):
+            dlog_p = function(weights, cache)
+            dlog_p[0] = function(weights._replace(consistency=0.0), cache)[0]
+            return dlog_p
+
+        return wrong
+
+    make_wrong(prediction_backward, mistake)
+    for report in reports("PredictionConstrainedVAE consistent"):
+        assert wrong_blocks(report) == OF_THE_VAE | PREDICTOR
 
 
 # ---- densities ----

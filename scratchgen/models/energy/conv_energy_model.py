@@ -60,7 +60,7 @@ class ConvEnergyModel(EnergyModel):
         **options: Any,
     ) -> None:
         self.image_shape = check_image_shape(image_shape)
-        self.channels = check_channels(channels)
+        self.channels = check_channels(channels, self.image_shape)
         self.n_dense = check_count("n_dense", n_dense)
         self.first_kernel = check_count("first_kernel", first_kernel)
         self.kernel = check_count("kernel", kernel)

@@ -58,7 +58,7 @@ def class_probabilities(
     q = encode_rows(self, x, target, 0)
     rows, _ = class_rows_forward(x, 0, self.n_classes)
     log_p = estimate(self, rows, target, q, n_samples, stream or self.streams["sampling"])
-    return log_softmax_forward(log_p.reshape(self.n_classes, -1).T + xp.log(self.class_prior))[1]
+    return log_softmax_forward(log_p.reshape(self.n_classes, -1).T + xp.log(self.p_y))[1]
 
 
 def _of_pairs(
@@ -86,7 +86,7 @@ def _importance_sampled(
 ) -> Array:
     def nll(z: Array, pairs: Array) -> Array:
         x, target = model.backend.asarray(pairs[:, : model.n_visible]), pairs[:, model.n_visible :]
-        return model.p_x_given_z.nll(decode_rows(model, z, target), x)
+        return model.p_x_given_z.nll(decode_rows(model, z, target), x).reshape(z.shape[:-1])
 
     pairs = model.backend.xp.concatenate([x, target], axis=1)  # the estimate goes through parts of the rows
     return importance_sampling.log_likelihood(pairs, q.mean, q.log_var, nll, n_samples, stream)

@@ -33,7 +33,7 @@ from scratchgen.models.likelihood import (
 from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.objectives import VAETerms, elbo_terms
 from scratchgen.models.semi_supervised import bayes
-from scratchgen.models.semi_supervised.labelled_model import LabelledModel
+from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, LabelledModel
 from scratchgen.models.semi_supervised.networks import Convolutions, decoder, features
 from scratchgen.models.semi_supervised.rows import decode_rows, encode_rows, rows_backward, rows_forward, rows_grad_x
 from scratchgen.nn.class_encoder import ClassEncoder
@@ -45,8 +45,6 @@ from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
 from scratchgen.validation import check_choice, check_count, check_matrix, check_widths, is_integer
-
-PRIORS = ("uniform", "estimated")
 
 
 class ConditionalVAEParams(NamedTuple):
@@ -86,7 +84,7 @@ class ConditionalVAE(LabelledModel):
         Draws of z for each row in the loss.
     binarise : bool
         Take data between 0 and 1 as probabilities and draw 0 or 1 from them, afresh for each batch.
-    prior : {"uniform", "estimated"}
+    class_prior : {"uniform", "estimated"}
         p(y). "estimated" takes the frequencies among the labelled examples of the first training.
     image_shape : (h, w) or (h, w, c), optional
         With it, encoder and decoder are the convolutional ones of `scratchgen.models.conv_vae`. The class enters in
@@ -128,7 +126,7 @@ class ConditionalVAE(LabelledModel):
         sigma: float | str = 1.0,
         n_samples: int = 1,
         binarise: bool = False,
-        prior: str = "uniform",
+        class_prior: str = "uniform",
         image_shape: tuple[int, ...] | None = None,
         channels: tuple[int, ...] = (32, 64),
         kernel: int = 3,
@@ -151,7 +149,7 @@ class ConditionalVAE(LabelledModel):
         self.beta = check_schedule("beta", beta)
         self.sigma = check_sigma(sigma)
         self.binarise = bool(binarise)
-        self.prior = check_choice("prior", prior, PRIORS)
+        self.class_prior = check_choice("class_prior", class_prior, CLASS_PRIORS)
         if self.likelihood == "gaussian" and self.binarise:
             raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
         self.images = None if image_shape is None else Convolutions(self.n_visible, image_shape, channels, kernel)
@@ -168,7 +166,7 @@ class ConditionalVAE(LabelledModel):
             "sigma": sigma,
             "n_samples": self.n_samples,
             "binarise": self.binarise,
-            "prior": prior,
+            "class_prior": class_prior,
             "image_shape": image_shape,
             "channels": channels,
             "kernel": kernel,
@@ -201,9 +199,9 @@ class ConditionalVAE(LabelledModel):
 
     def adapt_to_data_(self, x: Labelled) -> None:
         """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
-        if self.prior == "estimated":
+        if self.class_prior == "estimated":
             counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
-            self.class_prior[...] = counts / counts.sum()
+            self.p_y[...] = counts / counts.sum()
         bias = self.params.decoder[-1].b
         if self.images is None and not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.x.mean(axis=0))
@@ -217,17 +215,17 @@ class ConditionalVAE(LabelledModel):
     def reset(self) -> None:
         """Start again, the classes equally probable."""
         super().reset()
-        self.class_prior = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
+        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
 
     def own_state(self) -> State:
         """Return p(y)."""
-        return State({"class_prior": self.class_prior})
+        return State({"class_prior": self.p_y})
 
     def restore_own(self, state: State) -> None:
         """Take over p(y)."""
-        check_arrays(state.arrays, {"class_prior": self.class_prior})
+        check_arrays(state.arrays, {"class_prior": self.p_y})
         check_names("values", state.values, {})
-        self.class_prior[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
+        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 
@@ -361,5 +359,5 @@ class ConditionalVAE(LabelledModel):
 
     def _draw_classes(self, n: int, stream: Stream) -> Array:
         """Draw from p(y): the class is the number of the sums p(0), p(0) + p(1), ... that a uniform has passed."""
-        bounds = self.class_prior.cumsum()[:-1]
+        bounds = self.p_y.cumsum()[:-1]
         return (stream.uniform((n, 1), self.dtype) >= bounds).sum(axis=1)

@@ -20,6 +20,7 @@ from scratchgen.training.mixed import MixedSource
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 
+CLASS_PRIORS = ("uniform", "estimated")  # p(y): equal, or the frequencies of the labels
 _CHUNK_ROWS = 1024  # examples classified at a time
 
 

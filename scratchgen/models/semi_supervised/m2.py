@@ -104,7 +104,7 @@ class M2(ConditionalVAE):
         Of -log q(y|x) of the labelled examples in the loss. The paper has 0.1.
     **options
         As of `ConditionalVAE`: likelihood, beta, decoder_hidden, activation, output_mean, sigma, n_samples, binarise,
-        prior, image_shape, channels, kernel, seed, dtype, backend.
+        class_prior, image_shape, channels, kernel, seed, dtype, backend.
 
     Examples
     --------
@@ -204,14 +204,14 @@ class M2(ConditionalVAE):
     def _weigh(self, x: Labelled, log_q: Array, q: Array, nll: Array, kl: Array) -> tuple[M2Terms, Array, Array]:
         """Return the terms, the weight of each row in the loss, and the gradient with respect to log_q."""
         xp, n, n_labelled = self.backend.xp, len(x), x.n_labelled
-        beta, log_prior = value_at(self.beta, self.step), xp.log(self.class_prior)
+        beta, log_prior = value_at(self.beta, self.step), xp.log(self.p_y)
         per_labelled = x.labelled_share / max(n_labelled, 1)
         per_unlabelled = (1 - x.labelled_share) / max(n - n_labelled, 1)
         label = one_hot(x.y[:n_labelled], self.n_classes, self.dtype)
         known, unknown, q = log_q[:n_labelled], log_q[n_labelled:], q[n_labelled:]
 
         weight = xp.concatenate([per_labelled * label.sum(axis=1), per_unlabelled * q.T.reshape(-1)])
-        reconstruction, mean_kl = xp.vdot(weight, nll), xp.vdot(weight, kl)
+        reconstruction, mean_kl = (weight * nll).sum(), (weight * kl).sum()
         class_kl = per_unlabelled * (q * (unknown - log_prior)).sum() - per_labelled * (label * log_prior).sum()
         classification = -(label * known).sum() / max(n_labelled, 1)
         loss = reconstruction + beta * mean_kl + class_kl + self.classification_weight * classification

@@ -32,7 +32,7 @@ class Convolutions:
         self.shape = (height, width, n_channels)
         if math.prod(self.shape) != n_visible:
             raise InputError(f"images of shape {image_shape} have {math.prod(self.shape)} numbers, not {n_visible}")
-        self.channels = check_channels(channels)
+        self.channels = check_channels(channels, self.shape)
         self.kernel = check_count("kernel", kernel)
 
 

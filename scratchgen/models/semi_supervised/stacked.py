@@ -53,7 +53,7 @@ class M1M2(M2):
     sigma : float or "learned"
         Standard deviation of the codes given z2 and the class.
     **options
-        Further ones of `M2`: beta, decoder_hidden, activation, output_mean, n_samples, prior, seed.
+        Further ones of `M2`: beta, decoder_hidden, activation, output_mean, n_samples, class_prior, seed.
     dtype, backend
         Those of the VAE by default.
 

@@ -51,11 +51,11 @@ def test_importance_sampled_estimate_is_the_bound_for_one_draw_and_above_it_for_
 
 @pytest.mark.parametrize("prior", ["uniform", "estimated"])
 def test_prediction_is_bayes_rule_over_the_classes(prior):
-    model = small(prior=prior)
+    model = small(class_prior=prior)
     labels = np.array([0, 0, 0, 1, 2, 0])
     model.adapt_to_data_(model.check_data((X, labels)))
     frequencies = [4 / 6, 1 / 6, 1 / 6] if prior == "estimated" else [1 / 3] * 3
-    np.testing.assert_allclose(model.class_prior, frequencies)
+    np.testing.assert_allclose(model.p_y, frequencies)
     log_joint = np.stack([model.log_likelihood(X, c, 20000) for c in range(3)], axis=1) + np.log(frequencies)
     expected = np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
     np.testing.assert_allclose(model.predict_proba(X, n_samples=20000), expected, atol=0.02)
@@ -65,9 +65,9 @@ def test_prediction_is_bayes_rule_over_the_classes(prior):
 
 def test_classes_of_samples_follow_their_prior():
     model = small()
-    model.class_prior[...] = [0.5, 0.2, 0.3]
+    model.p_y[...] = [0.5, 0.2, 0.3]
     drawn = model._draw_classes(20000, sg.Stream(0))
-    np.testing.assert_allclose(np.bincount(drawn) / 20000, model.class_prior, atol=0.015)
+    np.testing.assert_allclose(np.bincount(drawn) / 20000, model.p_y, atol=0.015)
 
 
 def test_transfer_holds_the_reconstruction_at_the_own_class():
@@ -89,7 +89,14 @@ def test_images_go_through_convolutions():
 
 def test_trained_on_digits_it_classifies_by_bayes_rule_and_resumes_exactly(tmp_path):
     data = sg.datasets.load("digits")
-    settings = {"n_visible": 64, "hidden": (64,), "n_latent": 4, "prior": "estimated", "binarise": True, "seed": 1}
+    settings = {
+        "n_visible": 64,
+        "hidden": (64,),
+        "n_latent": 4,
+        "class_prior": "estimated",
+        "binarise": True,
+        "seed": 1,
+    }
     options = {"batch_size": 50, "optimizer": sg.Adam(3e-3), "progress": False}
     whole = sg.ConditionalVAE(**settings)
     whole.fit(data.x_train, data.y_train, epochs=12, validation=(data.x_test, data.y_test), **options)
@@ -101,7 +108,7 @@ def test_trained_on_digits_it_classifies_by_bayes_rule_and_resumes_exactly(tmp_p
     resumed = sg.load(tmp_path / "cvae")
     resumed.fit(data.x_train, data.y_train, epochs=7, **options)
     np.testing.assert_array_equal(resumed.theta, whole.theta)
-    np.testing.assert_array_equal(resumed.class_prior, whole.class_prior)
+    np.testing.assert_array_equal(resumed.p_y, whole.p_y)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_trained_on_digits_it_classifies_by_bayes_rule_and_resumes_exactly(tmp_p
     [
         ({"n_classes": 1}, "n_classes must be an integer >= 2, got 1"),
         ({"hidden": ()}, r"hidden must hold at least one width, such as \(500,\), got \(\): the class enters there"),
-        ({"prior": "flat"}, "prior must be one of 'uniform', 'estimated', got 'flat'"),
+        ({"class_prior": "flat"}, "class_prior must be one of 'uniform', 'estimated', got 'flat'"),
         ({"likelihood": "gaussian", "binarise": True}, "binarise is for a Bernoulli likelihood"),
         ({"image_shape": (2, 2)}, r"images of shape \(2, 2\) have 4 numbers, not 5"),
         ({"image_shape": (5, 1), "channels": ()}, "channels must hold at least one number"),

@@ -30,7 +30,7 @@ def labelled_bound(model, x, c, noise):
 @pytest.mark.parametrize("prior", [[1 / 3] * 3, [0.5, 0.2, 0.3]])
 def test_unlabelled_objective_is_the_sum_over_the_classes(backend, prior):
     model = small(backend=backend, beta=0.7)
-    model.class_prior[...] = prior
+    model.p_y[...] = prior
     batch = model.check_data((X, np.full(5, -1)))
     noise = model.draw_noise(batch)
     assert noise.shape == (N_CLASSES * 5, N_LATENT)
@@ -59,14 +59,14 @@ def test_both_kinds_are_weighed_by_the_share_of_labels_in_the_data():
 
 def test_with_all_labels_it_is_the_conditional_vae_and_a_classifier():
     model = small(classification_weight=2.0)
-    model.class_prior[...] = [0.5, 0.2, 0.3]
+    model.p_y[...] = [0.5, 0.2, 0.3]
     y = np.array([0, 1, 2, 1, 0])
     conditional = sg.ConditionalVAE(**{n: v for n, v in model.settings.items() if n != "classification_weight"})
     conditional.theta[...] = model.theta[: conditional.theta.size]
     noise = model.draw_noise(model.check_data((X, y)))
     terms, _ = model.loss_and_grad((X, y), noise)
     log_q = np.log(model.predict_proba(X)[np.arange(5), y])
-    expected = conditional.loss_and_grad((X, y), noise)[0].loss - np.log(model.class_prior[y]).mean() - 2 * log_q.mean()
+    expected = conditional.loss_and_grad((X, y), noise)[0].loss - np.log(model.p_y[y]).mean() - 2 * log_q.mean()
     assert float(terms.loss) == pytest.approx(float(expected), rel=1e-12)
 
 
@@ -90,7 +90,13 @@ def test_simulated_cuda_gives_the_training_of_numpy():
 def test_it_learns_digits_from_few_labels_and_resumes_exactly(tmp_path):
     data = sg.datasets.load("digits")
     y = sg.hide_labels(data.y_train, 100, seed=0)
-    settings = {"n_visible": 64, "hidden": (64,), "n_latent": 4, "prior": "estimated", "classification_weight": 1.0}
+    settings = {
+        "n_visible": 64,
+        "hidden": (64,),
+        "n_latent": 4,
+        "class_prior": "estimated",
+        "classification_weight": 1.0,
+    }
     options = {"batch_size": 100, "optimizer": sg.Adam(3e-3), "labelled_per_batch": 20, "progress": False}
     whole = sg.M2(**settings, seed=1)
     history = whole.fit(data.x_train, y, epochs=16, validation=(data.x_test, data.y_test), **options)
@@ -108,10 +114,10 @@ def test_it_learns_digits_from_few_labels_and_resumes_exactly(tmp_path):
 
 
 def test_a_copy_on_another_backend_shares_nothing_with_the_model():
-    model = small(prior="estimated")
+    model = small(class_prior="estimated")
     copy = model.to("numpy")
     model.adapt_to_data_(model.check_data((X, np.array([0, 0, 0, 1, 2]))))
-    np.testing.assert_array_equal(copy.class_prior, np.full(3, 1 / 3))
+    np.testing.assert_array_equal(copy.p_y, np.full(3, 1 / 3))
 
 
 def test_bad_input_is_refused():
