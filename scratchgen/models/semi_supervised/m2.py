@@ -151,6 +151,10 @@ class M2(ConditionalVAE):
         super()._initialise_(stream)
         self.classifier_network.initialise_(self.params.classifier, stream)
         mlp_initialise_((self.params.logits,), stream)
+        # Before anything is learnt no class shall explain an example better than another: by chance it would, by
+        # several nats, and the classifier would follow that sooner than the labels.
+        self.params.encoder[-len(self.hidden)].V[...] = 0
+        self.params.decoder[0].W[self.n_latent :] = 0
 
     check_data = LabelledModel.check_data
     monitor = LabelledModel.monitor
@@ -158,6 +162,17 @@ class M2(ConditionalVAE):
     def n_rows(self, batch: Labelled) -> int:
         """Return the number of rows of a batch: one for each class that an example may have."""
         return batch.n_labelled + self.n_classes * (len(batch) - batch.n_labelled)
+
+    def draw_noise(self, x: Labelled, stream: Stream | None = None) -> Array:
+        """Draw the noise of a batch, (rows, n_latent) or (n_samples, rows, n_latent): one draw for all classes.
+
+        So the bounds of an example in one class and in another differ by the class, and not by the luck of a draw.
+        """
+        stream, n = stream or self.streams["training_noise"], x.n_labelled
+        samples = (self.n_samples,) if self.n_samples > 1 else ()
+        noise = stream.normal((*samples, len(x), self.n_latent), self.dtype)
+        every = self.backend.xp.tile(noise[..., n:, :], (self.n_classes, 1))
+        return self.backend.xp.concatenate([noise[..., :n, :], every], axis=-2)
 
     def target(self, x: Labelled) -> Array:
         """Return the class of each row, (rows, n_classes): of an unlabelled example each class in turn."""

@@ -32,14 +32,30 @@ def test_unlabelled_objective_is_the_sum_over_the_classes(backend, prior):
     model = small(backend=backend, beta=0.7)
     model.p_y[...] = prior
     batch = model.check_data((X, np.full(5, -1)))
-    noise = model.draw_noise(batch)
-    assert noise.shape == (N_CLASSES * 5, N_LATENT)
+    noise = sg.Stream(2, backend).normal((N_CLASSES * 5, N_LATENT), "float64")  # of its own for each class
     q = model.predict_proba(X)
     expected = []
     for i, x in enumerate(X):
         bounds = np.array([labelled_bound(model, x, c, noise[c * 5 + i]) for c in range(N_CLASSES)])
         expected.append((q[i] * bounds).sum() + (q[i] * np.log(q[i])).sum())
     assert float(model.evaluate_terms(batch, noise).loss) == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_one_draw_serves_all_classes_of_an_example(n_samples):
+    model = small(n_samples=n_samples)
+    noise = model.draw_noise(model.check_data((X, MIXED))).reshape(n_samples, -1, N_LATENT)
+    assert noise.shape[1] == 2 + 3 * N_CLASSES
+    by_class = noise[:, 2:].reshape(n_samples, N_CLASSES, 3, N_LATENT)
+    np.testing.assert_array_equal(by_class, np.broadcast_to(by_class[:, :1], by_class.shape))
+    assert len(np.unique(noise[..., 0])) == 5 * n_samples
+
+
+@pytest.mark.parametrize("hidden", [(5,), (5, 4)])
+def test_no_class_explains_an_example_better_than_another_at_first(hidden):
+    model = sg.M2(4, N_CLASSES, hidden, N_LATENT, decoder_hidden=(3, 5), dtype="float64")
+    bounds = [model.elbo(X, c, stream=sg.Stream(0)) for c in range(N_CLASSES)]
+    np.testing.assert_array_equal(bounds, [bounds[0]] * N_CLASSES)
 
 
 def test_both_kinds_are_weighed_by_the_share_of_labels_in_the_data():

@@ -32,7 +32,7 @@ def fit(model, epochs):
 def test_it_learns_from_codes_and_one_file_holds_it_all(vae, tmp_path):
     theta = vae.theta.copy()
     whole = fit(stacked(vae), 20)
-    assert whole.history.validation_accuracy[-1] == whole.accuracy(DATA.x_test, DATA.y_test) > 0.75
+    assert whole.history.validation_accuracy[-1] == whole.accuracy(DATA.x_test, DATA.y_test) > 0.7
     np.testing.assert_array_equal(vae.theta, theta)
     fit(stacked(vae), 2).save(tmp_path / "stacked")
     resumed = fit(sg.load(tmp_path / "stacked"), 18)
