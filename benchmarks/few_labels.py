@@ -7,10 +7,10 @@ of the data set, labels 80 % of them and tests on the others; each draw has its 
 
 Rows, in the order of the table:
 
-(a) logistic regression on the pixels, (b) a network with the hidden layers of the encoder on the pixels (both
-scikit-learn's); (c) logistic regression on the codes of a VAE 784-400-20; (d) M1: logistic regression and a
-support-vector machine on the codes of a VAE 784-500-500-50; (e) the prediction-constrained VAE, with and without
-consistency; M2; M1 + M2 on the VAE of (d); a conditional VAE by Bayes' rule over its classes.
+(a) logistic regression on the pixels, (b) a network with M2's hidden layer on the pixels (both scikit-learn's); (c)
+logistic regression on the codes of a VAE 784-400-20; (d) M1: logistic regression and a support-vector machine on the
+codes of a VAE 784-500-500-50; (e) the prediction-constrained VAE, with and without consistency; M2; M1 + M2 on the VAE
+of (d); a conditional VAE by Bayes' rule over its classes. On digits of 8x8 pixels the networks are smaller.
 
 Cells are kept in the results file as they come: a run that is interrupted goes on from there. The table gives mean and
 standard deviation over the draws, and for each method the difference from the better of (a) and (b), paired over the
@@ -37,7 +37,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import t
@@ -47,7 +47,7 @@ from sklearn.neural_network import MLPClassifier
 import scratchgen as sg
 from benchmarks.report import RESULTS
 from scratchgen.datasets import Dataset
-from scratchgen.schedules import LinearDecay
+from scratchgen.schedules import LinearDecay, LinearWarmup
 
 SPLIT = "80/20"
 N_DRAWS = 5
@@ -62,43 +62,53 @@ PUBLISHED = {
 }
 
 
+class Epochs(NamedTuple):
+    """Passes over the examples at ``--scale 1``; those of the conditional VAE go over as many images as M2's."""
+
+    vae: int
+    prediction_constrained: int
+    m2: int
+    stacked: int
+
+
 @dataclass(frozen=True)
 class Size:
-    """What the methods are made of for one data set, and how long they train at ``--scale 1``.
+    """What the methods are made of for one data set, and how long they train.
 
     Attributes
     ----------
+    data : str
+        Name of the data set.
     hidden : tuple of int
-        Hidden layers of (b), (e), M2 and the conditional VAE, and of the VAE of (d).
+        Hidden layers of (b), M2 and the conditional VAE; (d) and (e) have two such layers.
     n_latent : int
     likelihood : dict
         Settings of p(x|z).
-    epochs : int
-        Passes over all examples; those of M1 + M2, whose data are codes, are three times as many.
+    epochs : Epochs
+    channels : tuple of int
+        Makes encoders and decoders convolutional, with dense layers of the width of `hidden`.
     """
 
+    data: str
     hidden: tuple[int, ...]
     n_latent: int
     likelihood: dict[str, Any]
-    epochs: int
-    image_shape: tuple[int, ...] | None = None
+    epochs: Epochs
     channels: tuple[int, ...] = ()
 
-    @property
-    def network(self) -> dict[str, Any]:
-        """Settings of the labelled models' networks."""
-        convolutional = {"image_shape": self.image_shape, "channels": self.channels} if self.image_shape else {}
-        return {"hidden": self.hidden, "n_latent": self.n_latent, **self.likelihood, **convolutional}
 
-
-_BERNOULLI = {"likelihood": "bernoulli", "binarise": True}
+_BINARISED = {"likelihood": "bernoulli", "binarise": True}
 _COLOUR = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": "learned"}
+_LONG, _SHORT = Epochs(300, 60, 40, 160), Epochs(120, 120, 120, 120)
 SIZES = {
-    "digits": Size((128,), 10, {"likelihood": "bernoulli"}, 200),
-    "mnist": Size((500,), 50, _BERNOULLI, 300),
-    "cifar10": Size((500,), 50, _COLOUR, 300),
-    "cifar10-subset": Size((500,), 50, _COLOUR, 300),
+    "digits": Size("digits", (128,), 10, {"likelihood": "gaussian", "sigma": 0.2}, _SHORT),
+    "mnist": Size("mnist", (500,), 50, _BINARISED, _LONG),
+    "cifar10": Size("cifar10", (500,), 50, _COLOUR, _LONG),
+    "cifar10-conv": Size("cifar10", (256,), 50, _COLOUR, _LONG, channels=(32, 64, 128)),
+    "cifar10-subset": Size("cifar10-subset", (500,), 50, _COLOUR, _LONG),
+    "cifar10-subset-conv": Size("cifar10-subset", (256,), 50, _COLOUR, _LONG, channels=(32, 64, 128)),
 }
+LABELLED_PER_BATCH = 20
 BATCH, RATE = 200, 1e-3
 
 
@@ -126,9 +136,17 @@ class Task:
         return self.data.x_train.shape[1]
 
     @property
-    def epochs(self) -> int:
-        """Passes that a method makes at this scale."""
-        return max(1, round(self.scale * self.size.epochs))
+    def network(self) -> dict[str, Any]:
+        """Settings of the networks of the models with labels."""
+        convolutional = {}
+        if self.size.channels:
+            convolutional = {"image_shape": self.data.image_shape, "channels": self.size.channels}
+        return {"n_latent": self.size.n_latent, **self.size.likelihood, **convolutional, "backend": self.backend}
+
+    @property
+    def deeper(self) -> tuple[int, ...]:
+        """Hidden layers of (d) and (e); behind convolutions there is one."""
+        return self.size.hidden if self.size.channels else 2 * self.size.hidden
 
     def labels(self, column: str, draw: int) -> np.ndarray:
         """Return the labels of the training examples, -1 where hidden."""
@@ -138,21 +156,24 @@ class Task:
         """Return the VAE of this name, trained on all training examples when it is first asked for."""
         if name not in self.trained:
             everything = {"n_latent": n_latent, **self.size.likelihood, **settings, "backend": self.backend}
-            shape = self.size.image_shape
-            if shape is None:
-                vae = sg.VAE(self.n_visible, hidden, **everything)
+            if self.size.channels:
+                vae: sg.VAE = sg.ConvVAE(self.data.image_shape, self.size.channels, hidden[-1], **everything)
             else:
-                vae = sg.ConvVAE(shape, self.size.channels, hidden[-1], **everything)
-            self.fit(vae, self.data.x_train)
-            self.trained[name] = vae
+                vae = sg.VAE(self.n_visible, hidden, **everything)
+            self.trained[name] = self.fit(vae, self.size.epochs.vae, self.data.x_train)
         return self.trained[name]
 
-    def fit(self, model: Any, *data: np.ndarray, times: int = 1, **options: Any) -> Any:
-        """Train with a learning rate that falls to a hundredth, and return the model."""
-        epochs = times * self.epochs
-        rate = LinearDecay(epochs * -(-len(data[0]) // BATCH), start=RATE, stop=RATE / 100)
+    def fit(self, model: Any, epochs: float, *data: np.ndarray, **options: Any) -> Any:
+        """Train with a learning rate that falls to a tenth, and return the model."""
+        epochs = max(1, round(self.scale * epochs))
+        rate = LinearDecay(self.steps(epochs, len(data[0])), start=RATE, stop=RATE / 10)
         model.fit(*data, epochs=epochs, batch_size=BATCH, optimizer=sg.Adam(rate), progress=False, **options)
         return model
+
+    @staticmethod
+    def steps(epochs: float, n_examples: int) -> int:
+        """Return the number of steps of so many passes, but for the room that labelled examples take in a batch."""
+        return max(1, round(epochs * n_examples / BATCH))
 
 
 # --------------------------------------------------------------------------------------------------------- methods
@@ -163,46 +184,54 @@ def pixels_logistic(task: Task, y: np.ndarray) -> Any:
 
 
 def pixels_network(task: Task, y: np.ndarray) -> Any:
-    network = MLPClassifier(task.size.hidden, max_iter=300, random_state=0)
+    network = MLPClassifier(task.size.hidden, max_iter=2000, random_state=0)
     return network.fit(task.data.x_train[y >= 0], y[y >= 0]).score
 
 
 def codes_of_vae(task: Task, y: np.ndarray) -> Any:
-    vae = task.vae("784-400-20", (400,), 20) if task.n_visible == 784 else task.vae("c", task.size.hidden, 20)
+    vae = task.vae("(c)", (400,) if task.n_visible == 784 else task.size.hidden, 20)
     return sg.M1.from_vae(vae).fit_classifier(task.data.x_train, y).accuracy
 
 
 def features_of_m1(task: Task) -> sg.VAE:
-    return task.vae("M1", 2 * task.size.hidden, task.size.n_latent, activation="softplus")
+    return task.vae("M1", task.deeper, task.size.n_latent, activation="softplus")
 
 
 def m1(task: Task, y: np.ndarray, classifier: str) -> Any:
     return sg.M1.from_vae(features_of_m1(task), classifier=classifier).fit_classifier(task.data.x_train, y).accuracy
 
 
-def prediction_constrained(task: Task, y: np.ndarray, **weights: Any) -> Any:
-    model = sg.PredictionConstrainedVAE(task.n_visible, **task.size.network, **weights, backend=task.backend)
-    return task.fit(model, task.data.x_train, y).accuracy
+def prediction_constrained(task: Task, y: np.ndarray, consistent: bool) -> Any:
+    epochs, weights = task.size.epochs.prediction_constrained, {}
+    if consistent:
+        warm_up = LinearWarmup(task.steps(task.scale * epochs / 2, len(y)), 0.0, 50.0)
+        weights = {"consistency_weight": warm_up, "aggregate_weight": warm_up}
+    model = sg.PredictionConstrainedVAE(
+        task.n_visible, hidden=task.deeper, prediction_weight=10.0, **weights, **task.network
+    )
+    return task.fit(model, epochs, task.data.x_train, y).accuracy
 
 
 def m2(task: Task, y: np.ndarray) -> Any:
-    model = sg.M2(task.n_visible, **task.size.network, backend=task.backend)
-    return task.fit(model, task.data.x_train, y).accuracy
+    model = sg.M2(task.n_visible, hidden=task.size.hidden, classification_weight=1.0, **task.network)
+    options = {"labelled_per_batch": LABELLED_PER_BATCH}
+    return task.fit(model, task.size.epochs.m2, task.data.x_train, y, **options).accuracy
 
 
 def stacked(task: Task, y: np.ndarray) -> Any:
-    model = sg.M1M2(features_of_m1(task), hidden=task.size.hidden, n_latent=task.size.n_latent, backend=task.backend)
-    return task.fit(model, task.data.x_train, y, times=3).accuracy
+    vae, size = features_of_m1(task), task.size
+    model = sg.M1M2(vae, hidden=size.hidden, n_latent=size.n_latent, classification_weight=1.0)
+    options = {"labelled_per_batch": LABELLED_PER_BATCH}
+    return task.fit(model, size.epochs.stacked, task.data.x_train, y, **options).accuracy
 
 
 def conditional(task: Task, y: np.ndarray) -> Any:
-    model = sg.ConditionalVAE(task.n_visible, **task.size.network, backend=task.backend)
     known = y >= 0
-    few = int(1 + len(y) / known.sum())  # as many steps as where all have a label
-    return task.fit(model, task.data.x_train[known], y[known], times=few).accuracy
+    model = sg.ConditionalVAE(task.n_visible, hidden=task.size.hidden, **task.network)
+    epochs = task.size.epochs.m2 * len(y) / known.sum()
+    return task.fit(model, epochs, task.data.x_train[known], y[known]).accuracy
 
 
-_CONSISTENT = {"consistency_weight": 1.0, "aggregate_weight": 1.0}
 BASELINES = ("(a) logistic regression on pixels", "(b) network on pixels")
 METHODS: dict[str, Callable[[Task, np.ndarray], Any]] = {
     BASELINES[0]: pixels_logistic,
@@ -210,8 +239,8 @@ METHODS: dict[str, Callable[[Task, np.ndarray], Any]] = {
     "(c) VAE codes, logistic regression": codes_of_vae,
     "(d) M1 + logistic regression": partial(m1, classifier="logistic"),
     "(d) M1 + SVM": partial(m1, classifier="svm"),
-    "(e) PC-VAE": prediction_constrained,
-    "(e) PC-VAE, consistent": partial(prediction_constrained, **_CONSISTENT),
+    "(e) PC-VAE": partial(prediction_constrained, consistent=False),
+    "(e) PC-VAE, consistent": partial(prediction_constrained, consistent=True),
     "M2": m2,
     "M1 + M2": stacked,
     "CVAE, Bayes' rule": conditional,
@@ -234,7 +263,7 @@ def divided(data: Dataset, column: str, draw: int) -> Dataset:
 def run(options: argparse.Namespace, cells: dict[str, Any]) -> None:
     """Fill the cells that are wanted and not there, one by one, and write each as it comes."""
     for name in options.data:
-        data = sg.datasets.load(name)
+        data = sg.datasets.load(SIZES[name].data)
         shared = Task(data, SIZES[name], options.scale, options.backend)
         for draw in range(options.draws):
             for column in options.labels:
@@ -269,7 +298,7 @@ def interval(differences: np.ndarray) -> str:
 
 def table(cells: Mapping[str, Any], options: argparse.Namespace, name: str, column: str) -> str:
     """Return the table of one data set and one number of labels in Markdown."""
-    subset = " (subset: 4,000 training and 1,000 test images)" if name == "cifar10-subset" else ""
+    subset = " (4,000 training and 1,000 test images)" if "subset" in name else ""
     labels = "all labels of an 80/20 split" if column == SPLIT else f"{column} labels"
     found = {method: errors(cells, options, name, column, method) for method in options.methods}
     raw = np.min([found[method] for method in BASELINES if method in found] or [np.full(options.draws, np.nan)], axis=0)
