@@ -45,7 +45,7 @@ class Labelled:
     Raises
     ------
     InputError
-        `y` is not one integer >= -1 for each row of `x`.
+        `x` has no rows, or `y` is not one integer >= -1 for each of them.
 
     Examples
     --------
@@ -57,6 +57,8 @@ class Labelled:
 
     def __init__(self, x: Any, y: Any, labelled_share: float | None = None) -> None:
         self.x: Array = check_numbers("x", x)
+        if self.x.ndim == 0:
+            raise InputError(f"x must hold examples, one a row, got a single number {x!r}")
         self.y: Array = check_labels(y, len(self.x))
         known = to_numpy(self.y) != UNLABELLED
         self.n_labelled = int(known.sum())

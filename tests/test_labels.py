@@ -51,6 +51,11 @@ def test_the_arrays_that_are_given_stay_as_they_are() -> None:
     assert y.tolist() == [-1, 0]
 
 
+def test_a_single_number_is_no_data() -> None:
+    with pytest.raises(InputError, match=r"x must hold examples, one a row, got a single number 3.0"):
+        sg.Labelled(3.0, [1])
+
+
 def test_one_hot_is_a_row_of_zeros_without_a_label() -> None:
     assert one_hot(np.array([1, -1, 0]), 3, "float32").tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
 

@@ -184,7 +184,7 @@ def free_energy_histograms(
         ax.stairs(shares, edges, color=colour, alpha=0.35, fill=True)
         ax.stairs(shares, edges, color=colour, linewidth=1.5, label=name)
     ax.set_xlabel(f"{label} in nats")
-    ax.set_ylabel("share of images")
+    ax.set_ylabel("share of examples")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     open_frame(ax)
