@@ -4,8 +4,8 @@ The VAE has a Gaussian likelihood with a fixed sigma, so that beta says nothing 
 doubling sigma lead to the same optimum. Whether beta = 4 lowers the correlation against beta = 1 therefore depends on
 sigma. With the small one that is the default here the KL divergence hardly counts at beta = 1, the codes are correlated
 as those of an autoencoder may be, and a larger beta lowers that in every seed. With ``--sigma 0.2`` the codes of the
-digits are less correlated at beta = 1 already, and beta = 4 raises the mean over all pairs: as tutorial 5 finds, through
-variables that are hardly used, while the correlation of those in use falls.
+digits are less correlated at beta = 1 already, and beta = 4 raises the mean over all pairs: as tutorial 5 finds,
+through variables that are hardly used, while the correlation of those in use falls.
 
 Run ``python -m benchmarks.beta_and_codes``; the digits take about half a minute. ``--pictures FOLDER`` draws the table.
 
