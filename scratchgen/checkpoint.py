@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from scratchgen.backend import Backend, to_numpy
 from scratchgen.errors import FileFormatError, InputError
 from scratchgen.models import MODELS
-from scratchgen.models.model import Model, State
+from scratchgen.models.model import State
 from scratchgen.specification import from_specification, to_specification
 
 _FORMAT = "scratchgen model"
@@ -51,7 +51,7 @@ def save(model: Saveable, path: str | Path) -> None:
     _write_atomically(_check_destination(path), to_bytes(arrays, metadata))
 
 
-def check_can_save(model: Model, path: str | Path) -> None:
+def check_can_save(model: Saveable, path: str | Path) -> None:
     """Raise what `save` would raise, as far as that can be seen without writing."""
     _describe(model, model.state())
     _check_destination(path)

@@ -25,7 +25,8 @@ LOG_VAR = RNG.normal(size=(12, 3))
 WEIGHTS = RNG.normal(size=(2, 3))
 BETA = np.array([1.0, 4.0, 0.5])
 OF_SEEDS = RNG.random((3, 2))
-for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS, LOG_VAR, WEIGHTS, BETA, OF_SEEDS):
+STYLES = RNG.random((2, 5, 20))  # of 2 images in 5 classes
+for _array in (IMAGES, MEAN, MEAN_3D, LABELS, PATHS, LOG_VAR, WEIGHTS, BETA, OF_SEEDS, STYLES):
     _array.flags.writeable = False  # a picture that changes its input fails
 
 
@@ -47,6 +48,12 @@ RBM_HISTORY = History({"epoch": [1, 2], "free_energy_gap": [0.1, 0.2], "pseudo_l
 ON_ONE_AXIS = {
     "image_grid": lambda **ax: plots.image_grid(IMAGES, (4, 5), **ax),
     "reconstructions": lambda **ax: plots.reconstructions(IMAGES, IMAGES[::-1], (4, 5), n_columns=6, **ax),
+    "class_samples": lambda **ax: plots.class_samples(IMAGES, LABELS, (4, 5), ("one", "two", "three"), **ax),
+    "style_transfer": lambda **ax: plots.style_transfer(IMAGES[:2], STYLES, (4, 5), **ax),
+    "style_transfer_with_long_names": lambda **ax: plots.style_transfer(
+        IMAGES[:2], STYLES, (4, 5), [f"automobile {k}" for k in range(5)], **ax
+    ),
+    "against_labels": lambda **ax: plots.against_labels((10, 100, 1000), {"M1": OF_SEEDS, "M2": BETA}, **ax),
     "image_rows": lambda **ax: plots.image_rows({"a": IMAGES, "b": IMAGES, "c": IMAGES[::-1]}, (4, 5), **ax),
     "latent_plane": lambda **ax: plots.latent_plane(decode, (1, 2), n_per_axis=4, **ax),
     "linear_latent_plane": lambda **ax: plots.linear_latent_plane(decode, (1, 2), n_per_axis=4, **ax),
@@ -76,6 +83,7 @@ PICTURES = {
     "free_energy_gap": lambda: plots.free_energy_gap(RBM_HISTORY),
     "annealing_curves": lambda: plots.annealing_curves({"a": HISTORY, "b": HISTORY}, terms=("loss", "kl")),
     "code_histograms": lambda: plots.code_histograms(MEAN_3D, LABELS, n_bins=10),
+    "compared_latent_clusters": lambda: plots.compared_latent_clusters({"a": MEAN, "b": MEAN_3D}, LABELS),
     "compared_latent_planes": lambda: plots.compared_latent_planes({"a": MEAN, "b": 9 * MEAN, "c": 0 * MEAN}, LABELS),
 }
 
@@ -194,6 +202,19 @@ BAD_INPUT = {
     "interpolated paths": (lambda: plots.interpolations(decode, PATHS, PATHS, (1, 2)), r"got \(20, 3, 2\)"),
     "no means": (lambda: plots.compared_latent_planes({}, LABELS), "at least one model"),
     "compared spaces": (lambda: plots.compared_latent_planes({"big": MEAN_3D}, LABELS), r"\(12, 3\) for 'big'"),
+    "no codes": (lambda: plots.compared_latent_clusters({}, LABELS), "at least one model"),
+    "classes of images": (lambda: plots.class_samples(IMAGES, LABELS[:5], (4, 5)), r"12 examples, got shape \(5,\)"),
+    "no class": (lambda: plots.class_samples(IMAGES, LABELS - 1, (4, 5)), "a class for each image, got the label -1"),
+    "names of classes": (lambda: plots.class_samples(IMAGES, LABELS, (4, 5), "ab"), "each of 3 classes, got 2"),
+    "styles": (lambda: plots.style_transfer(IMAGES, STYLES, (4, 5)), r"\(12, C, features\), got \(2, 5, 20\)"),
+    "no styles": (lambda: plots.style_transfer(IMAGES[:2], STYLES[:, :0], (4, 5)), r"got \(2, 0, 20\)"),
+    "pixels of styles": (lambda: plots.style_transfer(IMAGES[:2], STYLES[..., 1:], (4, 5)), r"got \(10, 19\)"),
+    "names of styles": (lambda: plots.style_transfer(IMAGES[:2], STYLES, (4, 5), "abcdef"), "5 classes, got 6"),
+    "numbers of labels": (lambda: plots.against_labels([10, 10], {"M1": [1, 2]}), "different numbers > 0"),
+    "number of no labels": (lambda: plots.against_labels([0, 10], {"M1": [1, 2]}), "different numbers > 0"),
+    "no methods": (lambda: plots.against_labels([10], {}), "at least one method"),
+    "errors of labels": (lambda: plots.against_labels([10], {"M1": [1, 2]}), r"M1 .* 1 numbers.*\(2, 1\)"),
+    "infinite errors": (lambda: plots.against_labels([10], {"M1": [np.inf]}), "M1 has infinite values"),
     "histogram labels": (lambda: plots.code_histograms(MEAN, LABELS[:5]), r"12 examples.*\(5,\)"),
     "histogram bins": (lambda: plots.code_histograms(MEAN, LABELS, n_bins=0), "n_bins.*got 0"),
     "correlation of one": (lambda: plots.correlation_matrix(MEAN[:1]), "n >= 2"),

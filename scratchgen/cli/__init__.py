@@ -28,6 +28,7 @@ import typer
 from scratchgen.cli import (  # noqa: F401  # they add their commands
     train_autoencoders,
     train_ebm,
+    train_few_labels,
     train_linear,
     train_rbm,
     train_vae,
@@ -83,8 +84,9 @@ def evaluate(
     Of a VAE reconstruction, KL, ELBO, and log p(x) by importance sampling; of a linear Gaussian model log p(x), exact,
     and squared error; of an RBM free energy,
     pseudo-log-likelihood, and log p(x) with an exact log Z or one by annealed importance sampling (AIS); of an
-    energy-based model energies; of an autoencoder reconstruction, and squared error beside that of PCA. Means over the
-    images with standard errors.
+    energy-based model energies; of an autoencoder reconstruction, and squared error beside that of PCA; of a model that
+    was told labels the per cent of images that it classifies wrongly, and a bound of log p(x). Means over the images
+    with standard errors.
     """
     from scratchgen.commands.evaluate import evaluate_weights
 
@@ -113,7 +115,10 @@ def sample(
     ] = None,
     backend: BackendName = "auto",
 ) -> None:
-    """Draw new images from a trained model."""
+    """Draw new images from a trained model.
+
+    Those of a model that takes a class come class by class.
+    """
     from scratchgen.commands.sample import draw_samples
 
     image_shape = None if shape is None else parse_image_shape(shape)

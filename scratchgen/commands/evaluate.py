@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from scratchgen import datasets
+from scratchgen.backend import to_numpy
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
 from scratchgen.commands.families import family_of
 from scratchgen.commands.options import Evaluation
-from scratchgen.commands.terms import print_terms
+from scratchgen.commands.terms import estimate, print_terms
 from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
@@ -29,13 +34,27 @@ def evaluate_weights(
     """
     model = load(weights, announce_backend(backend_name))
     data = datasets.load(data_name)
-    _check_fit(model.n_visible, data, weights)
+    _check_fit(family_of(model).visible(model).n, data, weights)
     n, n_all = len(data.x_test[:limit]), len(data.x_test)
     of_all = "" if n == n_all else f" (the first of {n_all:,})"
     # a fit in closed form takes no step
     trained = f"after epoch {model.epoch}" if model.step or not model.epoch else "fitted in closed form"
     print(f"{weights}: {family_of(model).describe(model)}, {trained}")
-    print_costs(model, data, f"{data.name}: {n:,} test {data.example}s{of_all}", evaluation, progress, limit)
+    heading = f"{n:,} test {data.example}s{of_all}"
+    if family_of(model).predict is not None and data.y_test is not None:
+        print_errors(model, {f"{data.name}: {heading}": (data.x_test[:limit], data.y_test[:limit])})
+        print()
+    print_costs(model, data, f"{data.name}: {heading}", evaluation, progress, limit)
+
+
+def print_errors(model: Any, examples: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Print which share of each set of examples (x, y) is classified rightly and wrongly, in per cent."""
+    predict, width = family_of(model).predict, max(map(len, (*examples, "classified, %")))
+    assert predict is not None
+    print(f"{'classified, %':{width}}   rightly   wrongly, ± standard error")
+    for name, (x, y) in examples.items():
+        wrong = estimate(100.0 * (to_numpy(predict(model, x)) != y))
+        print(f"{name:{width}}  {100 - wrong.mean:8.2f}   {wrong}")
 
 
 def print_costs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from scratchgen.backend import to_numpy
 from scratchgen.checkpoint import load
 from scratchgen.commands.announcements import announce_backend
 from scratchgen.commands.families import family_of
+from scratchgen.commands.families.family import Visible
 from scratchgen.commands.folders import prepare_folder
 from scratchgen.commands.options import Sampling
 from scratchgen.commands.pictures import DOTS_PER_INCH
@@ -61,16 +62,17 @@ def draw_samples(
     x = to_numpy(drawn.x)
     for out in outs:
         if out.suffix == ".png":
-            _draw(x, image_shape, model).savefig(out, dpi=DOTS_PER_INCH)
+            _draw(x, drawn.labels, image_shape, family.visible(model)).savefig(out, dpi=DOTS_PER_INCH)
         else:
             np.save(out, x)
         print(f"wrote {out}: {n} {'points' if _are_points(x, image_shape) else 'images'}, {drawn.description}")
 
 
-def _draw(x: np.ndarray, image_shape: tuple[int, ...] | None, model: Any) -> Figure:
+def _draw(x: np.ndarray, labels: np.ndarray | None, image_shape: tuple[int, ...] | None, visible: Visible) -> Figure:
     if _are_points(x, image_shape):
         return plots.point_clouds({"samples": x})
-    return plots.image_grid(x, _image_shape(image_shape, model))
+    shape = _image_shape(image_shape, visible)
+    return plots.image_grid(x, shape) if labels is None else plots.class_samples(x, labels, shape)
 
 
 def _are_points(x: np.ndarray, image_shape: tuple[int, ...] | None) -> bool:
@@ -78,15 +80,14 @@ def _are_points(x: np.ndarray, image_shape: tuple[int, ...] | None) -> bool:
     return x.shape[1] == 2 and image_shape is None
 
 
-def _image_shape(given: tuple[int, ...] | None, model: Any) -> tuple[int, ...]:
+def _image_shape(given: tuple[int, ...] | None, visible: Visible) -> tuple[int, ...]:
     """Return the shape that was given, or that a convolutional model knows, or else that of a square grey image."""
-    n_visible, side = model.n_visible, math.isqrt(model.n_visible)
-    own: tuple[int, ...] = getattr(model, "image_shape", (side, side))
-    shape = own if given is None else given
-    if math.prod(shape) != n_visible:
+    side = math.isqrt(visible.n)
+    shape = given or visible.image_shape or (side, side)
+    if math.prod(shape) != visible.n:
         which = f"{' x '.join(map(str, shape))} images do not" if given else "no square image does"
         raise InputError(
-            f"the model has {n_visible} numbers an image and {which}: "
+            f"the model has {visible.n} numbers an image and {which}: "
             "give height and width, such as --shape 28x28, or --shape 32x32x3 for colours"
         )
     return shape

@@ -28,6 +28,15 @@ def parse_channels(option: str, text: str) -> tuple[int, ...]:
         raise InputError(f"{option} takes numbers of maps such as 16,32,64, got {text!r}") from None
 
 
+def parse_number_of_labels(text: str) -> int | None:
+    """Return a number, or None where all labels are wanted."""
+    if text == "all":
+        return None
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise InputError(f"--labels takes a number above 0, or 'all', got {text!r}")
+    return int(text)
+
+
 def parse_sigma(text: str) -> float | str:
     """Return a number, or "learned"."""
     try:

@@ -6,6 +6,7 @@ module            draws
 images            grids of images, originals above reconstructions
 latent            the decoded latent plane, spaced by the prior or evenly
 clusters          codes in the colours of their labels, for one model or several side by side
+classes           samples class by class, one style in every class
 paths             latent traversals, interpolations between examples
 codes             histograms, correlation and KL divergence of the latent variables
 manifolds         what a reconstruction does to points of the plane, and of the line
@@ -20,6 +21,7 @@ points            sets of points of the plane side by side
 trajectories      the paths of chains over the contours of their density
 variational       Gaussians that approximate a density of the plane
 estimators        errors of estimates of log p(x), the spread of gradients
+few_labels        the error over the number of labels, of several methods
 ================  ==============================================================================
 
 The figures are made without ``pyplot``: no display or back end is chosen, nothing stays open, no global setting is
@@ -30,11 +32,13 @@ Functions that draw a single axis take ``ax=``, so that several pictures can sha
 from scratchgen.plots.annealing import annealing_curves
 from scratchgen.plots.beta import against_beta, rate_distortion
 from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_histograms
-from scratchgen.plots.clusters import compared_latent_planes, latent_clusters
+from scratchgen.plots.classes import class_samples, style_transfer
+from scratchgen.plots.clusters import compared_latent_clusters, compared_latent_planes, latent_clusters
 from scratchgen.plots.codes import code_histograms, correlation_matrix, kl_bars
 from scratchgen.plots.curves import free_energy_gap, training_curves
 from scratchgen.plots.energies import energy_landscapes
 from scratchgen.plots.estimators import estimator_errors, gradient_spread
+from scratchgen.plots.few_labels import against_labels
 from scratchgen.plots.images import image_grid, image_grids, image_rows, reconstructions
 from scratchgen.plots.latent import latent_plane, linear_latent_plane
 from scratchgen.plots.manifolds import reconstruction_function, reconstruction_manifold
@@ -47,9 +51,12 @@ from scratchgen.plots.vector_field import reconstruction_field
 
 __all__ = [
     "against_beta",
+    "against_labels",
     "annealing_curves",
     "chain_paths",
+    "class_samples",
     "code_histograms",
+    "compared_latent_clusters",
     "compared_latent_planes",
     "correlation_matrix",
     "energy_landscapes",
@@ -75,6 +82,7 @@ __all__ = [
     "reconstruction_function",
     "reconstruction_manifold",
     "reconstructions",
+    "style_transfer",
     "training_curves",
     "variance_spectrum",
 ]

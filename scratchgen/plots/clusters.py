@@ -142,6 +142,39 @@ def compared_latent_planes(means: Mapping[str, Array], labels: Array) -> Figure:
     return figure
 
 
+def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figure:
+    """Draw the codes of several models of the same data side by side, each as `latent_clusters` draws them.
+
+    For instance those of a model that has seen labels beside one that has not: are the classes further apart?
+
+    Parameters
+    ----------
+    means : mapping of str to (n, Z)
+        The posterior means of each model, in two or more latent variables, not the same number for all; the keys name
+        the panels. Each panel has a scale of its own, and principal components of its own.
+    labels : (n,)
+        One label an example, the same examples for all models.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        There is no model; further as for `latent_clusters`.
+    """
+    if not means:
+        raise InputError("expected at least one model's posterior means")
+    figure = Figure(figsize=(PANEL_INCHES * len(means), PANEL_INCHES + TITLE_INCHES), layout="constrained")
+    for ax, (name, mean) in zip(figure.subplots(1, len(means), squeeze=False)[0], means.items(), strict=True):
+        latent_clusters(mean, labels, ax=ax)
+        ax.set_title(name)
+        ax.set_xlabel(ax.get_xlabel().replace("principal component", "component"))  # a panel has less room
+        ax.set_ylabel(ax.get_ylabel().replace("principal component", "component"))
+    return figure
+
+
 def _height_of_width(x: np.ndarray, y: np.ndarray) -> float:
     """Return the height, for a width of 1, of a figure that the points fill at equal scales, but never a strip."""
     width, height = np.ptp(x), np.ptp(y)

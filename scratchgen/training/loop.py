@@ -22,6 +22,7 @@ from scratchgen.training.terms import TermRecorder, diverged
 from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
+    from scratchgen.checkpoint import Saveable
     from scratchgen.models.model import Model
 
 Callback = Callable[[Any], Any]
@@ -38,6 +39,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1,
+    checkpoint_of: Saveable | None = None,
     progress: bool = True,
     prepare: Callable[[], None] = lambda: None,
 ) -> History:
@@ -72,6 +74,8 @@ def fit(
     checkpoint : path, optional
         The model is saved there every `checkpoint_every` epochs and at the end. An interrupted run leaves the last one
         whole.
+    checkpoint_of : optional
+        What is saved there: by default the model; or a larger one, of which `model` is a part.
     progress : bool
         Show a progress bar.
     prepare : callable
@@ -118,10 +122,11 @@ def fit(
     check_count("batch_size", batch_size)
     if optimizer is not None:
         model.use_optimizer(optimizer)
+    whole: Any = model if checkpoint_of is None else checkpoint_of
     if checkpoint is not None:
         from scratchgen.checkpoint import check_can_save  # it knows the models, whose base imports this module
 
-        check_can_save(model, checkpoint)
+        check_can_save(whole, checkpoint)
     prepare()
     _announce_environment(model)
     if model.step == 0:
@@ -145,7 +150,7 @@ def fit(
             bar.set_postfix({name: f"{row[name]:.2f}" for name in model.term_names}, refresh=False)
             stop = any([_is_true(callback(model)) for callback in callbacks])
             if checkpoint is not None and (done % checkpoint_every == 0 or done == epochs or stop):
-                model.save(checkpoint)
+                whole.save(checkpoint)
                 last_saved = f"{checkpoint} (after epoch {model.epoch})"
             if stop:
                 break

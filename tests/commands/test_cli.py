@@ -21,6 +21,8 @@ from scratchgen.kernels.bias_activation import ACTIVATIONS
 from scratchgen.models.boltzmann.negative_phase import METHODS, ParallelTempering, PersistentContrastiveDivergence
 from scratchgen.models.boltzmann.rbm import VISIBLE
 from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS
+from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS
+from scratchgen.models.semi_supervised.m1 import CLASSIFIERS
 from scratchgen.validation import DTYPES
 
 from .conftest import TINY, Run
@@ -39,6 +41,7 @@ def test_all_commands_are_there() -> None:
     names = {"demo", "train", "train ebm", "train vae", "train rbm", "evaluate", "sample", "gradcheck", "data"}
     names |= {"train iwae", "train conv-vae", "train linear"}
     names |= {"train autoencoder", "train denoising", "train sparse", "train contractive"}
+    names |= {"train cvae", "train m1", "train m2", "train pc-vae"}
     assert {name.removeprefix("scratchgen").strip() for name in COMMANDS} == names | {""}
 
 
@@ -55,6 +58,10 @@ def test_summaries_of_commands_are_not_cut_off(run: Run) -> None:
 
 
 NAMES = {
+    "cvae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, CLASS_PRIORS, DTYPES, BACKEND_NAMES, ("auto", "learned", "all")),
+    "m1": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, CLASSIFIERS, DTYPES, BACKEND_NAMES, ("auto", "learned", "all")),
+    "m2": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, CLASS_PRIORS, DTYPES, BACKEND_NAMES, ("auto", "learned", "all")),
+    "pc-vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, CLASS_PRIORS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
     "vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
     "iwae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
     "conv-vae": (LIKELIHOODS, OUTPUT_MEANS, ACTIVATIONS, DTYPES, BACKEND_NAMES, ("auto", "learned")),
@@ -142,6 +149,26 @@ WRONG = {
     ("train", "linear", "--epochs", "3"): "No such option: --epochs",
     ("train", "linear", "--dtype", "float16"): "float32, float64, got float16",
     ("train", "linear", "--data", "dgits"): "Did you mean 'digits'?",
+    ("train", "cvae", "--hidden", ""): "hidden must hold at least one width, such as (500,), got ()",
+    ("train", "cvae", "--labels", "1440"): "--labels 1440: class 8 has 140 examples, fewer than 144",
+    ("train", "cvae", "--labelled-per-batch", "2"): "No such option: --labelled-per-batch",
+    ("train", "m1", "--classifier", "tree"): "classifier must be one of 'logistic', 'svm', got 'tree'",
+    ("train", "m1", "--channels", "4", "--hidden", "5,5"): "convolutional encoder has one width",
+    ("train", "m1", "--data", "bars-and-stripes"): "bars-and-stripes has no labels: choose a data set that has",
+    ("train", "m2", "--labels", "15"): "n_labelled must be a multiple of the number of classes, 10, got 15",
+    ("train", "m2", "--labels", "some"): "--labels takes a number above 0, or 'all', got 'some'",
+    ("train", "m2", "--labels", "0"): "--labels takes a number above 0, or 'all', got '0'",
+    ("train", "m2", "--label-seed", "-1"): "'--label-seed'",
+    ("train", "m2", "--labelled-per-batch", "0"): "'--labelled-per-batch'",
+    ("train", "m2", "--classification-weight", "-1"): "'--classification-weight'",
+    ("train", "m2", "--class-prior", "bayes"): "class_prior must be one of 'uniform', 'estimated', got 'bayes'",
+    ("train", "m2", "--channels", "a"): "--channels takes numbers of maps such as 16,32,64, got 'a'",
+    ("train", "m2", "--channels", "4", "--decoder-hidden", "5"): "leave --decoder-hidden out",
+    ("train", "m2", "--features", "nowhere"): "nowhere does not exist",
+    ("train", "m2", "--resume"): "does not exist",
+    ("train", "pc-vae", "--prediction-weight", "-1"): "'--prediction-weight'",
+    ("train", "pc-vae", "--warm-up", "-1"): "'--warm-up'",
+    ("train", "pc-vae", "--data", "rings"): "rings has no labels: choose a data set that has",
     ("train", "rbm", "--hidden", "0"): "'--hidden'",
     ("train", "rbm", "--visible", "poisson"): "visible must be one of 'bernoulli', 'gaussian', got 'poisson'",
     ("train", "rbm", "--sigma", "2"): "sigma is that of Gaussian visible units",

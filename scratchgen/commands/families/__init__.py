@@ -5,7 +5,7 @@ A new model is an entry here, and a module of `scratchgen.cli` with its options.
 
 from __future__ import annotations
 
-from scratchgen.commands.families import autoencoders, boltzmann, energy, linear, vae
+from scratchgen.commands.families import autoencoders, boltzmann, energy, few_labels, linear, vae
 from scratchgen.commands.families.family import Family
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
@@ -21,6 +21,11 @@ FAMILIES = {  # by the name of the class
     "DenoisingAutoencoder": autoencoders.DENOISING,
     "SparseAutoencoder": autoencoders.FAMILY,
     "ContractiveAutoencoder": autoencoders.FAMILY,
+    "ConditionalVAE": few_labels.CONDITIONAL,
+    "M1": few_labels.M1_FAMILY,
+    "M2": few_labels.M2_FAMILY,
+    "M1M2": few_labels.STACKED,
+    "PredictionConstrainedVAE": few_labels.CONSTRAINED,
 }
 
 

@@ -29,10 +29,23 @@ GREYS_WERE_DRAWN = "grey pixels were drawn as 0 or 1, their intensity being the 
 
 
 class Images(NamedTuple):
-    """New images (n, n_visible), and what they are, in words."""
+    """New images (n, n_visible), what they are, in words, and the class of each where they were drawn by class."""
 
     x: Array
     description: str
+    labels: np.ndarray | None = None
+
+
+class Visible(NamedTuple):
+    """How many numbers a model has an example of, and the shape of the image that they make, if it knows."""
+
+    n: int
+    image_shape: tuple[int, ...] | None
+
+
+def visible_of(model: Any) -> Visible:
+    """Return what most models say of their examples themselves."""
+    return Visible(model.n_visible, getattr(model, "image_shape", None))
 
 
 class Picture(NamedTuple):
@@ -68,6 +81,10 @@ class Family:
     beside : callable
         Takes a model, training images and held-out ones; returns, by name, what a simpler method that is fitted to the
         former makes of the latter.
+    predict : callable or None
+        Takes a model and images; returns the class of each. None where the models predict none.
+    visible : callable
+        Takes a model; returns the `Visible` of the examples that it takes and makes.
     """
 
     describe: Callable[[Any], str]
@@ -76,3 +93,5 @@ class Family:
     sample: Callable[[Any, int, Sampling, Stream | None], Images] | None
     pictures: Mapping[str, Picture]
     beside: Callable[[Any, np.ndarray, np.ndarray], Mapping[str, Estimate]] = lambda model, x_train, x: {}
+    predict: Callable[[Any, np.ndarray], Array] | None = None
+    visible: Callable[[Any], Visible] = visible_of

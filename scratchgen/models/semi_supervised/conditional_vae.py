@@ -167,8 +167,8 @@ class ConditionalVAE(LabelledModel):
             "n_samples": self.n_samples,
             "binarise": self.binarise,
             "class_prior": class_prior,
-            "image_shape": image_shape,
-            "channels": channels,
+            "image_shape": None if image_shape is None else tuple(image_shape),
+            "channels": check_widths("channels", channels),
             "kernel": kernel,
         }
         output = BernoulliLikelihood.output_activation if self.likelihood == "bernoulli" else self.output_mean

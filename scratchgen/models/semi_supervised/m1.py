@@ -156,9 +156,28 @@ class M1:
         """Return that of the VAE."""
         return self.vae.history
 
+    @property
+    def epoch(self) -> int:
+        """Return how many epochs the VAE has been trained for."""
+        return self.vae.epoch
+
+    @property
+    def step(self) -> int:
+        """Return how many steps the VAE has been trained for."""
+        return self.vae.step
+
     # ------------------------------------------------------------------------------------------------------ training
 
-    def fit(self, x: Any, y: Any = None, *, epochs: int, validation: Any = None, **options: Any) -> History:
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        epochs: int,
+        validation: Any = None,
+        checkpoint: str | Path | None = None,
+        **options: Any,
+    ) -> History:
         """Train the VAE on all examples, then the classifier on those that have a label; return the VAE's history.
 
         Which examples are labelled has no influence on the VAE.
@@ -172,9 +191,10 @@ class M1:
             Of the VAE.
         validation : Labelled, tuple (x, y) or array x, optional
             The VAE's loss on it is recorded each epoch.
+        checkpoint : path, optional
+            This model is saved there as `VAE.fit` saves the VAE, without a classifier until the training ends.
         **options
-            As of `VAE.fit`: batch_size, optimizer, callbacks, progress, ... A `checkpoint` holds the VAE alone: go on
-            from it by ``M1.from_vae(sg.load(path))``.
+            As of `VAE.fit`: batch_size, optimizer, callbacks, checkpoint_every, progress, ...
 
         Raises
         ------
@@ -186,8 +206,22 @@ class M1:
             validation = validation.x
         elif isinstance(validation, tuple):
             validation = validation[0]
-        history = self.vae.fit(x, epochs=epochs, validation=validation, **options)
+
+        def forget_classifier() -> None:  # that of other codes
+            self._remember(self.codes[:0], self.labels[:0])
+
+        history = self.vae.fit(
+            x,
+            epochs=epochs,
+            validation=validation,
+            checkpoint=checkpoint,
+            checkpoint_of=self,
+            prepare=forget_classifier,
+            **options,
+        )
         self.fit_classifier(x, y)
+        if checkpoint is not None:
+            self.save(checkpoint)
         return history
 
     def fit_classifier(self, x: Any, y: Any = None) -> Self:

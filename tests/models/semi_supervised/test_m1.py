@@ -177,3 +177,21 @@ def test_state_that_does_not_fit_is_refused(change):
     state.arrays[change] = state.arrays[change][:, :1] if change == "codes" else state.arrays[change] + 1
     with pytest.raises(sg.FileFormatError):
         m1.restore(state)
+
+
+def test_training_that_was_stopped_goes_on_from_a_checkpoint_of_the_whole_model(tmp_path):
+    path, straight = tmp_path / "m1.safetensors", small()
+    straight.fit(X, Y, **TRAINING | {"epochs": 4})
+    kept = []
+    stopped = small()
+    stopped.fit(X, Y, checkpoint=path, callbacks=[lambda vae: kept.append(path.exists() and sg.load(path))], **TRAINING)
+    assert kept[0] is False
+    assert (type(kept[1]), kept[1].epoch, len(kept[1].labels)) == (sg.M1, 1, 0)  # no classifier before the end
+    resumed = sg.load(path)
+    np.testing.assert_array_equal(resumed.predict(X), stopped.predict(X))
+    resumed.fit(X, Y, checkpoint=path, callbacks=[lambda vae: kept.append(sg.load(path))], **TRAINING)
+    assert [len(model.labels) for model in kept[2:]] == [18, 0]  # that of old codes is not kept beside new ones
+    for model in (resumed, sg.load(path)):
+        assert (model.epoch, model.step) == (4, straight.step)
+        np.testing.assert_array_equal(model.vae.theta, straight.vae.theta)
+        np.testing.assert_array_equal(model.codes, straight.codes)
