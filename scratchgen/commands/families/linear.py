@@ -14,6 +14,7 @@ from scratchgen.commands.families.vae import PICTURES, sample
 from scratchgen.commands.options import Evaluation
 from scratchgen.commands.terms import estimate
 from scratchgen.datasets import Dataset
+from scratchgen.datasets.dataset import image_shape_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +46,7 @@ def _sigma(model: LinearGaussianModel) -> float:
 
 
 def _components(model: LinearGaussianModel, data: Dataset) -> Figure:
-    return plots.filters(model.params.W[:N_COMPONENTS].T, data.image_shape, label="weight $W_{kj}$")
+    return plots.filters(model.params.W[:N_COMPONENTS].T, image_shape_of(data), label="weight $W_{kj}$")
 
 
 def _spectrum(model: LinearGaussianModel, data: Dataset) -> Figure:
