@@ -140,7 +140,8 @@ def hide_labels(y: Any, n_labelled: int, seed: int = 0) -> np.ndarray:
     n_labelled : int
         A multiple of the number of classes.
     seed : int
-        Another seed keeps others.
+        Another seed keeps others. The order is drawn from ``Stream(seed)``: where the examples were drawn from that
+        stream too, take another seed, for which labels are kept would depend on them.
 
     Raises
     ------

@@ -101,7 +101,8 @@ class M2(ConditionalVAE):
     n_visible, n_classes, hidden, n_latent
         As of `ConditionalVAE`; the classifier's hidden layers are as wide as the encoder's.
     classification_weight : float
-        Of -log q(y|x) of the labelled examples in the loss. The paper has 0.1.
+        Of -log q(y|x) of the labelled examples in the loss. The paper has 0.1; where the reconstruction term changes by
+        many nats, as for a Gaussian of small sigma, the labels need more weight, 1 to 10.
     **options
         As of `ConditionalVAE`: likelihood, beta, decoder_hidden, activation, output_mean, sigma, n_samples, binarise,
         class_prior, image_shape, channels, kernel, seed, dtype, backend.
