@@ -82,9 +82,16 @@ class Size:
     hidden : tuple of int
         Hidden layers of (b), M2 and the conditional VAE; (d) and (e) have two such layers.
     n_latent : int
-    likelihood : dict
-        Settings of p(x|z).
+    labelled : dict
+        Likelihood and activation of the models with labels.
+    features : dict
+        Those of the VAEs of (c) and (d).
     epochs : Epochs
+    batch_size : int
+    rate : float
+        First learning rate; the last is a tenth of it.
+    classification_weight : float
+        Of M2 and M1 + M2.
     channels : tuple of int
         Makes encoders and decoders convolutional, with dense layers of the width of `hidden`.
     """
@@ -92,24 +99,30 @@ class Size:
     data: str
     hidden: tuple[int, ...]
     n_latent: int
-    likelihood: dict[str, Any]
+    labelled: dict[str, Any]
+    features: dict[str, Any]
     epochs: Epochs
+    batch_size: int = 200
+    rate: float = 1e-3
+    classification_weight: float = 1.0
     channels: tuple[int, ...] = ()
 
 
-_BINARISED = {"likelihood": "bernoulli", "binarise": True}
-_COLOUR = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": "learned"}
-_LONG, _SHORT = Epochs(300, 60, 40, 160), Epochs(120, 120, 120, 120)
+_BINARISED = {"likelihood": "bernoulli", "binarise": True, "activation": "softplus"}
+_COLOUR = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": "learned", "activation": "softplus"}
+_GREYS = {"likelihood": "bernoulli", "activation": "relu"}
+_SHARP = {"likelihood": "gaussian", "sigma": 0.1, "activation": "relu"}
+_LONG, _SHORT = Epochs(300, 60, 40, 160), Epochs(60, 60, 60, 60)
+_CONVOLUTIONAL = ((256,), 50, _COLOUR, _COLOUR, _LONG)
 SIZES = {
-    "digits": Size("digits", (128,), 10, {"likelihood": "gaussian", "sigma": 0.2}, _SHORT),
-    "mnist": Size("mnist", (500,), 50, _BINARISED, _LONG),
-    "cifar10": Size("cifar10", (500,), 50, _COLOUR, _LONG),
-    "cifar10-conv": Size("cifar10", (256,), 50, _COLOUR, _LONG, channels=(32, 64, 128)),
-    "cifar10-subset": Size("cifar10-subset", (500,), 50, _COLOUR, _LONG),
-    "cifar10-subset-conv": Size("cifar10-subset", (256,), 50, _COLOUR, _LONG, channels=(32, 64, 128)),
+    "digits": Size("digits", (64,), 10, _GREYS, _SHARP, _SHORT, 100, 5e-3, 10.0),
+    "mnist": Size("mnist", (500,), 50, _BINARISED, _BINARISED, _LONG),
+    "cifar10": Size("cifar10", (500,), 50, _COLOUR, _COLOUR, _LONG),
+    "cifar10-conv": Size("cifar10", *_CONVOLUTIONAL, channels=(32, 64, 128)),
+    "cifar10-subset": Size("cifar10-subset", (500,), 50, _COLOUR, _COLOUR, _LONG),
+    "cifar10-subset-conv": Size("cifar10-subset", *_CONVOLUTIONAL, channels=(32, 64, 128)),
 }
 LABELLED_PER_BATCH = 20
-BATCH, RATE = 200, 1e-3
 
 
 @dataclass
@@ -141,7 +154,7 @@ class Task:
         convolutional = {}
         if self.size.channels:
             convolutional = {"image_shape": self.data.image_shape, "channels": self.size.channels}
-        return {"n_latent": self.size.n_latent, **self.size.likelihood, **convolutional, "backend": self.backend}
+        return {"n_latent": self.size.n_latent, **self.size.labelled, **convolutional, "backend": self.backend}
 
     @property
     def deeper(self) -> tuple[int, ...]:
@@ -155,7 +168,7 @@ class Task:
     def vae(self, name: str, hidden: tuple[int, ...], n_latent: int, **settings: Any) -> sg.VAE:
         """Return the VAE of this name, trained on all training examples when it is first asked for."""
         if name not in self.trained:
-            everything = {"n_latent": n_latent, **self.size.likelihood, **settings, "backend": self.backend}
+            everything = {"n_latent": n_latent, **self.size.features, **settings, "backend": self.backend}
             if self.size.channels:
                 vae: sg.VAE = sg.ConvVAE(self.data.image_shape, self.size.channels, hidden[-1], **everything)
             else:
@@ -166,14 +179,14 @@ class Task:
     def fit(self, model: Any, epochs: float, *data: np.ndarray, **options: Any) -> Any:
         """Train with a learning rate that falls to a tenth, and return the model."""
         epochs = max(1, round(self.scale * epochs))
-        rate = LinearDecay(self.steps(epochs, len(data[0])), start=RATE, stop=RATE / 10)
-        model.fit(*data, epochs=epochs, batch_size=BATCH, optimizer=sg.Adam(rate), progress=False, **options)
+        rate = LinearDecay(self.steps(epochs, len(data[0])), start=self.size.rate, stop=self.size.rate / 10)
+        options |= {"batch_size": self.size.batch_size, "optimizer": sg.Adam(rate), "progress": False}
+        model.fit(*data, epochs=epochs, **options)
         return model
 
-    @staticmethod
-    def steps(epochs: float, n_examples: int) -> int:
+    def steps(self, epochs: float, n_examples: int) -> int:
         """Return the number of steps of so many passes, but for the room that labelled examples take in a batch."""
-        return max(1, round(epochs * n_examples / BATCH))
+        return max(1, round(epochs * n_examples / self.size.batch_size))
 
 
 # --------------------------------------------------------------------------------------------------------- methods
@@ -194,7 +207,7 @@ def codes_of_vae(task: Task, y: np.ndarray) -> Any:
 
 
 def features_of_m1(task: Task) -> sg.VAE:
-    return task.vae("M1", task.deeper, task.size.n_latent, activation="softplus")
+    return task.vae("M1", task.deeper, task.size.n_latent)
 
 
 def m1(task: Task, y: np.ndarray, classifier: str) -> Any:
@@ -213,14 +226,16 @@ def prediction_constrained(task: Task, y: np.ndarray, consistent: bool) -> Any:
 
 
 def m2(task: Task, y: np.ndarray) -> Any:
-    model = sg.M2(task.n_visible, hidden=task.size.hidden, classification_weight=1.0, **task.network)
+    model = sg.M2(
+        task.n_visible, hidden=task.size.hidden, classification_weight=task.size.classification_weight, **task.network
+    )
     options = {"labelled_per_batch": LABELLED_PER_BATCH}
     return task.fit(model, task.size.epochs.m2, task.data.x_train, y, **options).accuracy
 
 
 def stacked(task: Task, y: np.ndarray) -> Any:
     vae, size = features_of_m1(task), task.size
-    model = sg.M1M2(vae, hidden=size.hidden, n_latent=size.n_latent, classification_weight=1.0)
+    model = sg.M1M2(vae, hidden=size.hidden, n_latent=size.n_latent, classification_weight=size.classification_weight)
     options = {"labelled_per_batch": LABELLED_PER_BATCH}
     return task.fit(model, size.epochs.stacked, task.data.x_train, y, **options).accuracy
 

@@ -8,7 +8,7 @@ learned-sigma           784-400-20 with one standard deviation for all pixels, l
 five-draws              784-400-20, Bernoulli, five draws of z an example
 plane                   784-512-256-2, Bernoulli: the latent plane
 plane-convolutional     convolutions to 32 and 64 maps, 128 dense units, two latent variables
-cifar                   colour images, convolutions to 32, 64 and 128 maps, 64 latent variables, learned sigma
+cifar                   colour images, convolutions to 32, 64 and 128 maps, 64 latent variables, sigma 0.1
 ======================  ==============================================================================================
 
 Bounds of different likelihoods do not compare: those of a Gaussian are of densities. Active units are latent variables
@@ -72,7 +72,7 @@ VARIANTS = {
             "n_latent": 64,
             "likelihood": "gaussian",
             "output_mean": "sigmoid",
-            "sigma": "learned",
+            "sigma": 0.1,
         },
         data="cifar10",
         epochs=20,
