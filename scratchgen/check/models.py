@@ -151,7 +151,7 @@ _MODELS = (
     _Entry(PredictionConstrainedVAE, "consistent images", _CONSISTENT_IMAGES),
     _Entry(
         PredictionConstrainedVAE,
-        "consistent learned sigma tanh",
+        "consistent sigma tanh",
         _CONSISTENT | {"likelihood": "gaussian", "sigma": "learned", "output_mean": "tanh"},
     ),
     *(

@@ -7,7 +7,7 @@ import textwrap
 from scratchgen import check
 from scratchgen.backend import Backend
 
-_NAME, _SHAPES = 38, 62  # characters
+_NAME, _SHAPES = 48, 56  # characters
 
 
 def print_gradient_checks(backend: Backend, pattern: str | None = None) -> bool:
