@@ -1,14 +1,16 @@
-"""The tables of the benchmarks: what they say of a record."""
+"""The tables of the benchmarks: what they say of a record, and that the README quotes the committed one."""
 
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+COMMITTED = ROOT / "benchmarks" / "results" / "amd-epyc-znver5-2-cores.json"
 
 
 @pytest.fixture
@@ -40,6 +42,11 @@ def test_every_comparison_with_us_is_theirs_over_ours(summary: Any) -> None:
 def test_only_what_stands_between_the_marks_is_replaced(summary: Any) -> None:
     text = f"before\n{summary.BEGIN}\nold\n{summary.END}\nafter\n"
     assert summary.put_into(text, f"{summary.BEGIN}\nnew\n{summary.END}") == text.replace("old", "new")
+
+
+def test_the_readme_quotes_the_committed_record(summary: Any) -> None:
+    records = json.loads(COMMITTED.read_text())
+    assert summary.section(records) in (ROOT / "README.md").read_text(), "python -m benchmarks.summary FILE --readme"
 
 
 def test_a_picture_is_drawn(summary: Any, tmp_path: Path) -> None:
