@@ -49,10 +49,14 @@ def table(records: Mapping[str, Any]) -> str:
     previous = None
     for found in comparisons(records):
         name = "" if found.benchmark == previous else f"`{found.benchmark}`"
-        theirs, ours = (f"{PER_SECOND[found.unit] * s:.3g} {found.unit}" for s in (found.theirs, found.ours))
+        theirs, ours = (_time(PER_SECOND[found.unit] * s, found.unit) for s in (found.theirs, found.ours))
         lines.append(f"| {name} | {found.who} | {theirs} | {ours} | {found.ratio:.2f} |")
         previous = found.benchmark
     return "\n".join(lines)
+
+
+def _time(number: float, unit: str) -> str:
+    return f"{number:,.0f} {unit}" if number >= 1000 else f"{number:.3g} {unit}"
 
 
 def section(records: Mapping[str, Any]) -> str:
@@ -79,7 +83,7 @@ def plot(records: Mapping[str, Any], path: Path) -> None:
     bars = axes.barh([f"{row.benchmark}: {row.who}" for row in found], [row.ratio for row in found])
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize="small")
     axes.axvline(1, color="black", linewidth=1)
-    axes.margins(x=0.1, y=0.01)
+    axes.margins(x=0.14, y=0.01)
     axes.set(xlabel="time, over that of scratchgen")
     figure.savefig(path, dpi=150)
 
