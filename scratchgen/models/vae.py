@@ -32,19 +32,16 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.importance_sampling import log_likelihood
+from scratchgen.models.gaussian_latents import GaussianLatents
 from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
-    GaussianLikelihood,
     check_sigma,
-    likelihood_of,
 )
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
-from scratchgen.nn.mlp import mlp_initialise_
 from scratchgen.nn.networks import DenseNetwork, Network
-from scratchgen.nn.parameters import Shape
 from scratchgen.ops.activations import check_activation
 from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
 from scratchgen.ops.importance import reparameterise_ratio_backward, reparameterise_ratio_forward
@@ -82,7 +79,7 @@ class EncoderCache(NamedTuple):
     log_var: LinearCache
 
 
-class VAE(Model):
+class VAE(GaussianLatents, Model):
     """Variational autoencoder.
 
     Parameters
@@ -199,20 +196,7 @@ class VAE(Model):
         return BernoulliLikelihood.output_activation if self.likelihood == "bernoulli" else self.output_mean
 
     def _layout(self) -> VAEParams:
-        head = LinearParams(Shape((self.encoder_network.n_outputs, self.n_latent)), Shape((self.n_latent,)))
-        return VAEParams(
-            encoder=self.encoder_network.layout(),
-            mean=head,
-            log_var=head,
-            decoder=self.decoder_network.layout(),
-            log_sigma=Shape((1,)) if self.sigma == "learned" else (),
-        )
-
-    def _initialise_(self, stream: Stream) -> None:
-        p = self.params
-        self.encoder_network.initialise_(p.encoder, stream)
-        mlp_initialise_((p.mean, p.log_var), stream)
-        self.decoder_network.initialise_(p.decoder, stream)
+        return VAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Array) -> None:
         """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
@@ -222,12 +206,6 @@ class VAE(Model):
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.mean(axis=0))
-
-    @property
-    def p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
-        """Return the distribution that the decoder's output stands for."""
-        p = self.params
-        return likelihood_of(self.likelihood, self.output_mean, self.sigma, p.log_sigma, self.backend, self.dtype)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 
@@ -249,10 +227,6 @@ class VAE(Model):
     def draw_data(self, x: Array, stream: Stream) -> Array:
         """Return the batch, drawn afresh where it is to be binarised."""
         return stream.bernoulli(x) if self.binarise else x
-
-    def scheduled_values(self) -> dict[str, float]:
-        """Return beta at the present step."""
-        return {"beta": value_at(self.beta, self.step)}
 
     def captured_values(self) -> tuple[Any, ...]:
         """Return beta."""

@@ -22,13 +22,12 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.labels import Labelled, one_hot
+from scratchgen.models.gaussian_latents import GaussianLatents
 from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
-    GaussianLikelihood,
     check_sigma,
-    likelihood_of,
 )
 from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.objectives import VAETerms, elbo_terms
@@ -37,8 +36,6 @@ from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, Label
 from scratchgen.models.semi_supervised.networks import Convolutions, decoder, features
 from scratchgen.models.semi_supervised.rows import decode_rows, encode_rows, rows_backward, rows_forward, rows_grad_x
 from scratchgen.nn.class_encoder import ClassEncoder
-from scratchgen.nn.mlp import mlp_initialise_
-from scratchgen.nn.parameters import Shape
 from scratchgen.ops.activations import check_activation
 from scratchgen.ops.linear import LinearParams
 from scratchgen.random import Stream
@@ -57,7 +54,7 @@ class ConditionalVAEParams(NamedTuple):
     log_sigma: Any
 
 
-class ConditionalVAE(LabelledModel):
+class ConditionalVAE(GaussianLatents, LabelledModel):
     """Variational autoencoder of which encoder and decoder are told the class of an example.
 
     Parameters
@@ -182,20 +179,7 @@ class ConditionalVAE(LabelledModel):
     # ------------------------------------------------------------------------------------------- initial values, prior
 
     def _layout(self) -> Any:
-        head = LinearParams(Shape((self.encoder_network.n_outputs, self.n_latent)), Shape((self.n_latent,)))
-        return ConditionalVAEParams(
-            encoder=self.encoder_network.layout(),
-            mean=head,
-            log_var=head,
-            decoder=self.decoder_network.layout(),
-            log_sigma=Shape((1,)) if self.sigma == "learned" else (),
-        )
-
-    def _initialise_(self, stream: Stream) -> None:
-        p = self.params
-        self.encoder_network.initialise_(p.encoder, stream)
-        mlp_initialise_((p.mean, p.log_var), stream)
-        self.decoder_network.initialise_(p.decoder, stream)
+        return ConditionalVAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Labelled) -> None:
         """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
@@ -205,12 +189,6 @@ class ConditionalVAE(LabelledModel):
         bias = self.params.decoder[-1].b
         if self.images is None and not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.x.mean(axis=0))
-
-    @property
-    def p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
-        """Return the distribution that the decoder's output stands for."""
-        p = self.params
-        return likelihood_of(self.likelihood, self.output_mean, self.sigma, p.log_sigma, self.backend, self.dtype)
 
     def reset(self) -> None:
         """Start again, the classes equally probable."""
@@ -256,10 +234,6 @@ class ConditionalVAE(LabelledModel):
         stream = stream or self.streams["training_noise"]
         samples = (self.n_samples,) if self.n_samples > 1 else ()
         return stream.normal((*samples, *self.noise_shape(x)), self.dtype)
-
-    def scheduled_values(self) -> dict[str, float]:
-        """Return beta at the present step."""
-        return {"beta": value_at(self.beta, self.step)}
 
     # ------------------------------------------------------------------------------------------ loss and gradient
 

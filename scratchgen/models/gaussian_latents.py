@@ -1,0 +1,56 @@
+"""What models with Gaussian latent variables share: networks, heads and likelihood around z, however x enters them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchgen.backend import Backend
+from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, likelihood_of
+from scratchgen.nn.mlp import mlp_initialise_
+from scratchgen.nn.parameters import Shape
+from scratchgen.ops.linear import LinearParams
+from scratchgen.random import Stream
+from scratchgen.schedules import Schedule, value_at
+
+
+class GaussianLatents:
+    """Parts of a model whose parameters are encoder, mean, log_var, decoder and log_sigma, in this order."""
+
+    backend: Backend
+    dtype: str
+    params: Any
+    step: int
+    n_latent: int
+    likelihood: str
+    output_mean: str
+    sigma: float | str
+    beta: Schedule
+    encoder_network: Any
+    decoder_network: Any
+
+    def _parts(self) -> dict[str, Any]:
+        """Return the layouts of the parts by their names; log_sigma is empty unless sigma is learned."""
+        head = LinearParams(Shape((self.encoder_network.n_outputs, self.n_latent)), Shape((self.n_latent,)))
+        return {
+            "encoder": self.encoder_network.layout(),
+            "mean": head,
+            "log_var": head,
+            "decoder": self.decoder_network.layout(),
+            "log_sigma": Shape((1,)) if self.sigma == "learned" else (),
+        }
+
+    def _initialise_(self, stream: Stream) -> None:
+        p = self.params
+        self.encoder_network.initialise_(p.encoder, stream)
+        mlp_initialise_((p.mean, p.log_var), stream)
+        self.decoder_network.initialise_(p.decoder, stream)
+
+    @property
+    def p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:
+        """Return the distribution that the decoder's output stands for."""
+        p = self.params
+        return likelihood_of(self.likelihood, self.output_mean, self.sigma, p.log_sigma, self.backend, self.dtype)
+
+    def scheduled_values(self) -> dict[str, float]:
+        """Return beta at the present step."""
+        return {"beta": value_at(self.beta, self.step)}
