@@ -44,7 +44,20 @@ def train_ebm(
     ] = 0.07,
     steps: Annotated[int, typer.Option(min=1, help="Langevin steps a training step.")] = 60,
     step_size: Annotated[float, typer.Option(help="Of the Langevin steps, on the gradient.")] = 1e-3,
-    temperature: Annotated[float, typer.Option(help="Of the Langevin steps; 1 is the model's own.")] = 1.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the Langevin steps; 1 is the model's own, and meant where no --noise is given.", show_default="1"
+        ),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of the noise of a step instead of sqrt(2 h T); with --temperature, a warning "
+            "where they do not match."
+        ),
+    ] = None,
+    order: Annotated[str, typer.Option(help="noise-after-gradient or noise-before-gradient.")] = "noise-after-gradient",
     max_gradient: Annotated[float | None, typer.Option(help="Bound for each component of that gradient.")] = None,
     max_norm: Annotated[float | None, typer.Option(help="Bound for the norm of the parameters' gradient.")] = None,
     decay_steps: Annotated[
@@ -72,6 +85,8 @@ def train_ebm(
     from scratchgen.schedules import LinearDecay
     from scratchgen.validation import check_choice
 
+    if temperature is None and noise is None:
+        temperature = 1.0
     contrastive = check_choice("--loss", loss, ("contrastive", "score-matching")) == "contrastive"
     description = (
         Contrastive(regularisation, buffer, reinitialised, data_noise) if contrastive else ScoreMatching(data_noise)
@@ -80,7 +95,7 @@ def train_ebm(
         "activation": activation,
         "input_scale": input_scale,
         "loss": description,
-        "dynamics": Langevin(steps, step_size, temperature, max_gradient=max_gradient),
+        "dynamics": Langevin(steps, step_size, temperature, noise, max_gradient, order),
         "max_norm": max_norm,
     }
     rate = LinearDecay(decay_steps, start=run.learning_rate) if decay_steps else run.learning_rate

@@ -51,6 +51,24 @@ def test_options_reach_the_model(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.filterwarnings("always::scratchgen.TemperatureWarning")
+def test_noise_is_as_given_or_that_of_the_temperature_and_a_pair_that_does_not_match_is_announced(
+    run: Run,
+) -> None:
+    run(*RUN)
+    assert sg.load("out/ebm.safetensors").dynamics == sg.Langevin(n_steps=2, step_size=1e-3, temperature=1.0)
+    of_images = ("--step-size", "10", "--noise", "0.005", "--max-gradient", "0.03", "--order", "noise-before-gradient")
+    result = run(*RUN, *of_images, "--out", "images")
+    assert (result.exit_code, result.stderr) == (0, "")
+    dynamics = sg.load("images/ebm.safetensors").dynamics
+    assert dynamics == sg.Langevin(2, 10.0, None, noise=0.005, max_gradient=0.03, order="noise-before-gradient")
+    assert dynamics.effective_temperature == pytest.approx(1.25e-6)
+    announced = run(*RUN, "--step-size", "0.1", "--noise", "0.1", "--temperature", "1", "--out", "announced")
+    assert announced.exit_code == 0
+    assert "warning: step_size 0.1 and noise 0.1 sample at temperature 0.05, not 1" in announced.stderr
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_weights_can_be_evaluated_sampled_and_trained_further(run: Run) -> None:
     run(*RUN, "--loss", "score-matching", "--data-noise", "0.2")
     assert sg.load("out/ebm.safetensors").loss == sg.ScoreMatching(0.2)
@@ -68,6 +86,8 @@ def test_weights_can_be_evaluated_sampled_and_trained_further(run: Run) -> None:
         (("--loss", "nce"), "--loss must be one of 'contrastive', 'score-matching', got 'nce'"),
         (("--activation", "relu"), "the activation of an energy must be smooth"),
         (("--step-size", "-1"), "step_size"),
+        (("--noise", "-1"), "noise must be a finite number >= 0"),
+        (("--order", "noise-first"), "order must be one of 'noise-after-gradient', 'noise-before-gradient'"),
         (("--data-noise", "0", "--loss", "score-matching"), "sigma"),
         (("--hidden", "a"), "--hidden takes layer widths"),
     ],
