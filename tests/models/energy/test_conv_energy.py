@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
+from scratchgen.models.energy import monitor
 from scratchgen.models.energy.conv_network import ConvEnergy
 from scratchgen.nn import image_networks
 from scratchgen.nn.parameters import blocks, size
@@ -168,7 +169,8 @@ def test_bad_settings_are_refused(settings, message):
 
 @pytest.mark.simulator
 @pytest.mark.parametrize("loss", [sg.Contrastive(buffer_size=4), sg.ScoreMatching(sigma=0.2)], ids=IDS)
-def test_a_training_step_through_the_cuda_kernels_is_that_of_numpy(loss):
+def test_a_training_step_through_the_cuda_kernels_is_that_of_numpy(loss, monkeypatch):
+    monkeypatch.setattr(monitor, "N_ROWS", 2)  # the simulator takes milliseconds for each
     settings = {"image_shape": (3, 2), "channels": (2,), "n_dense": 2, "first_kernel": 3, "loss": loss}
     dynamics = sg.Langevin(n_steps=1)
     simulated, plain = (

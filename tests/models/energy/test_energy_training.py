@@ -5,6 +5,7 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import SamplingError, TrainingError
+from scratchgen.models.energy import monitor
 from scratchgen.models.energy.noise import Chains
 
 X = 0.5 * sg.Stream(1, "numpy").uniform((64, 3))
@@ -186,7 +187,8 @@ def test_a_chain_that_leaves_the_finite_numbers_is_an_error():
 
 @pytest.mark.simulator
 @pytest.mark.parametrize("loss", [sg.Contrastive(buffer_size=4), sg.ScoreMatching(sigma=0.2)], ids=IDS)
-def test_two_training_steps_through_the_cuda_kernels_are_those_of_numpy(loss):
+def test_two_training_steps_through_the_cuda_kernels_are_those_of_numpy(loss, monkeypatch):
+    monkeypatch.setattr(monitor, "N_ROWS", 2)  # the simulator takes milliseconds for each
     settings = {"loss": loss, "dtype": "float64", "dynamics": sg.Langevin(n_steps=2), "max_norm": 0.5}
     simulated, plain = (small_model(backend=name, **settings) for name in ("cuda", "numpy"))
     for model in (simulated, plain):
