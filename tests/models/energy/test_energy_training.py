@@ -67,6 +67,20 @@ def test_chains_start_in_the_box_or_where_the_data_lie():
     assert (starts <= X.max(axis=0)).all()
 
 
+def test_each_first_unit_begins_with_its_change_of_sign_at_an_example():
+    model = small_model(dtype="float64", input_scale=3.0)
+    x = X.astype("float64")
+    model.adapt_to_data_(x)
+    W, b = model.params[0]
+    assert np.abs(b).min() > 0
+    sums = x @ W + b  # (64, 8)
+    np.testing.assert_allclose(np.abs(sums).min(axis=0), 0, atol=1e-15)
+    assert len(set(np.abs(sums).argmin(axis=0))) > 1  # not all at the same
+    learnt = b.copy()
+    model.adapt_to_data_(x)  # of a model that has been trained nothing is changed
+    np.testing.assert_array_equal(b, learnt)
+
+
 # ---- training ----
 
 
