@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.plots._bounds import Bounds, check_bounds, grid_points
+from scratchgen.plots._plane import Bounds, check_bounds, grid_points
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, is_finite_number
-
-if TYPE_CHECKING:
-    pass
 
 Energy = Callable[[np.ndarray], Array]
 PANEL_INCHES, BAR_INCHES, LABEL_INCHES = 3.4, 0.9, 0.6

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.plots._bounds import Bounds, check_bounds
+from scratchgen.plots._plane import Bounds, check_bounds
 from scratchgen.plots._style import INDIGO, open_frame
 from scratchgen.typing import Array
 from scratchgen.validation import check_float_array

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.plots._bounds import Bounds, check_bounds, grid_points
-from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
+from scratchgen.plots._plane import Bounds, check_bounds, frame_plane, grid_points, plane_axis
+from scratchgen.plots._style import CATEGORICAL, whole_figure
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INCHES, TICK_AND_AXIS_LABEL_INCHES, LEGEND_INCHES = 5.0, 0.6, 0.3
+LEGEND_INCHES = 0.3
 SHARES = (0.99, 0.95, 0.8, 0.5, 0.2)  # of the probability, within each contour
 GREYS = ("#f3f3f3", "#e6e6e6", "#d5d5d5", "#c2c2c2", "#adadad")
 RING: dict[str, Any] = {
@@ -81,11 +81,10 @@ def chain_paths(
         raise InputError(f"expected a trace of shape (n_steps, n_chains, 2), got {paths.shape}")
     if paths.dtype.kind not in "uif" or not np.isfinite(paths).all():
         raise InputError(f"expected a trace of finite numbers, got NaN, infinity or dtype {paths.dtype}")
-    (left, right), (bottom, top) = check_bounds(bounds)
+    bounds = check_bounds(bounds)
 
     if ax is None:
-        height = INCHES * float(np.clip((top - bottom) / (right - left), 0.4, 1.4))
-        ax = new_axis(INCHES + TICK_AND_AXIS_LABEL_INCHES, height + TICK_AND_AXIS_LABEL_INCHES + LEGEND_INCHES)
+        ax = plane_axis(bounds, LEGEND_INCHES)
     grid_1, grid_2 = (np.linspace(*side, check_count("n_grid", n_grid, least=2)) for side in bounds)
     p = _density(log_density, grid_1, grid_2)
     levels = _levels(p)
@@ -103,13 +102,7 @@ def chain_paths(
     handles = [Line2D([], [], color="#555555", label=name, **style) for name, style in (("start", RING), ("end", DISC))]
     # Above the axis, where no path goes.
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderpad=0)
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
-    ax.set_aspect("equal")
-    ax.set_xlabel("$x_1$")
-    ax.set_ylabel("$x_2$")
-    ax.grid(visible=False)
-    open_frame(ax)
+    frame_plane(ax, bounds)
     return whole_figure(ax)
 
 

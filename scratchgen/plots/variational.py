@@ -12,15 +12,15 @@ from matplotlib.patches import Ellipse
 from scratchgen.densities import Density
 from scratchgen.errors import InputError
 from scratchgen.inference.variational import MeanFieldGaussian
-from scratchgen.plots._bounds import grid_points
-from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
+from scratchgen.plots._plane import frame_plane, grid_points, plane_axis
+from scratchgen.plots._style import CATEGORICAL, whole_figure
 from scratchgen.plots.trajectories import GREYS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INCHES, TICK_AND_AXIS_LABEL_INCHES, LEGEND_LINE_INCHES = 4.5, 0.6, 0.2
+LEGEND_LINE_INCHES = 0.2
 HEIGHTS = tuple(float(np.exp(-0.5 * r * r)) for r in (3.0, 2.5, 2.0, 1.5, 1.0))  # of p, relative to its maximum
 RADII = (1.0, 2.0)  # of the ellipses, in standard deviations
 N_GRID = 200
@@ -53,11 +53,8 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
     """
     if not 1 <= len(approximations) <= len(CATEGORICAL):
         raise InputError(f"expected 1 to {len(CATEGORICAL)} approximations, got {len(approximations)}")
-    (left, right), (bottom, top) = p.bounds
     if ax is None:
-        height = INCHES * float(np.clip((top - bottom) / (right - left), 0.4, 1.4))
-        legend = LEGEND_LINE_INCHES * len(approximations)
-        ax = new_axis(INCHES + TICK_AND_AXIS_LABEL_INCHES, height + TICK_AND_AXIS_LABEL_INCHES + legend)
+        ax = plane_axis(p.bounds, LEGEND_LINE_INCHES * len(approximations))
     grid_1, grid_2 = (np.linspace(*side, N_GRID) for side in p.bounds)
     points = grid_points(grid_1, grid_2)
     log_p = p.log_density(points).reshape(N_GRID, N_GRID)
@@ -70,11 +67,5 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
         ax.plot(*q.mean, color=colour, marker="+", markersize=9, markeredgewidth=1.8)
         handles.append(Line2D([], [], color=colour, linewidth=1.8, label=name))
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0)
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
-    ax.set_aspect("equal")
-    ax.set_xlabel("$x_1$")
-    ax.set_ylabel("$x_2$")
-    ax.grid(visible=False)
-    open_frame(ax)
+    frame_plane(ax, p.bounds)
     return whole_figure(ax)

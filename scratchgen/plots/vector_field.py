@@ -9,16 +9,14 @@ import numpy as np
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
-from scratchgen.plots._bounds import Bounds, check_bounds, grid_points
-from scratchgen.plots._style import INDIGO, ROSE, new_axis, open_frame, whole_figure
+from scratchgen.plots._plane import Bounds, check_bounds, frame_plane, grid_points, plane_axis
+from scratchgen.plots._style import INDIGO, ROSE, whole_figure
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-INCHES, TICK_AND_AXIS_LABEL_INCHES = 5.0, 0.6
 
 
 def reconstruction_field(
@@ -67,15 +65,14 @@ def reconstruction_field(
     .. [1] G. Alain, Y. Bengio, "What regularized auto-encoders learn from the data-generating distribution", Journal of
        Machine Learning Research 15, 2014.
     """
-    (left, right), (bottom, top) = check_bounds(bounds)
+    bounds = check_bounds(bounds)
     check_count("n_per_axis", n_per_axis, least=2)
     grid_1, grid_2 = (np.linspace(*side, n_per_axis) for side in bounds)
     points = grid_points(grid_1, grid_2)
     arrows = _finite_points("the reconstruction", reconstruct(points), len(points)) - points
 
     if ax is None:
-        height = INCHES * float(np.clip((top - bottom) / (right - left), 0.4, 1.4))
-        ax = new_axis(INCHES + TICK_AND_AXIS_LABEL_INCHES, height + TICK_AND_AXIS_LABEL_INCHES)
+        ax = plane_axis(bounds)
     if x is not None:
         data = _finite_points("x", x)
         size = np.clip(4e3 / len(data), 2.0, 20.0)
@@ -84,13 +81,7 @@ def reconstruction_field(
     lengths = np.hypot(*arrows.T)[:, None]
     shown = arrows * (cell / np.maximum(lengths, cell))
     ax.quiver(*points.T, *shown.T, angles="xy", scale_units="xy", scale=1, color=INDIGO, width=0.0025)
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
-    ax.set_aspect("equal")
-    ax.set_xlabel("$x_1$")
-    ax.set_ylabel("$x_2$")
-    ax.grid(visible=False)
-    open_frame(ax)
+    frame_plane(ax, bounds)
     return whole_figure(ax)
 
 
