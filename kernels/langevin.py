@@ -31,6 +31,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox import Key, fill_normal, normal_block32, normal_block64
 from scratchgen.kernels.scalar import mul, scalar, select
 from scratchgen.typing import Array
@@ -99,49 +100,54 @@ def _step_block64(
 
 
 # ----------------------------------------------------------------------------------------------------------- cpu
-# The main loops do what the functions above do without their tests, so that LLVM vectorises them.
+# A call moves the elements of the blocks first, ..., end - 1. The main loops do what the functions above do without
+# their tests, and count from 0, so that LLVM vectorises them.
 
 
 @cpu_kernel()
 def _loop32(
-    out: Any, x: Any, g: Any, drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any,
-    k0: Any, k1: Any, draw: Any,
+    out: Any, x: Any, g: Any, first: Any, end: Any,
+    drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any, k0: Any, k1: Any, draw: Any,
 ) -> None:  # fmt: skip
-    n_whole = out.size // 4
+    out_part, x_part, g_part = out[4 * first : 4 * end], x[4 * first : 4 * end], g[4 * first : 4 * end]
+    n_whole = out_part.size // 4
     for i in range(n_whole):
-        xi0, xi1, xi2, xi3 = normal_block32(np.uint64(i), draw[0], k0, k1)
+        xi0, xi1, xi2, xi3 = normal_block32(np.uint64(first + i), draw[0], k0, k1)
         e = 4 * i
-        out[e] = _step(x[e], g[e], xi0, drift_scale, noise_scale, max_gradient, low, high)
-        out[e + 1] = _step(x[e + 1], g[e + 1], xi1, drift_scale, noise_scale, max_gradient, low, high)
-        out[e + 2] = _step(x[e + 2], g[e + 2], xi2, drift_scale, noise_scale, max_gradient, low, high)
-        out[e + 3] = _step(x[e + 3], g[e + 3], xi3, drift_scale, noise_scale, max_gradient, low, high)
-    _step_block32(out, x, g, n_whole, drift_scale, noise_scale, max_gradient, low, high, draw[0], k0, k1)
+        out_part[e] = _step(x_part[e], g_part[e], xi0, drift_scale, noise_scale, max_gradient, low, high)
+        out_part[e + 1] = _step(x_part[e + 1], g_part[e + 1], xi1, drift_scale, noise_scale, max_gradient, low, high)
+        out_part[e + 2] = _step(x_part[e + 2], g_part[e + 2], xi2, drift_scale, noise_scale, max_gradient, low, high)
+        out_part[e + 3] = _step(x_part[e + 3], g_part[e + 3], xi3, drift_scale, noise_scale, max_gradient, low, high)
+    if n_whole < end - first:
+        _step_block32(out, x, g, first + n_whole, drift_scale, noise_scale, max_gradient, low, high, draw[0], k0, k1)
 
 
 @cpu_kernel()
 def _loop64(
-    out: Any, x: Any, g: Any, drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any,
-    k0: Any, k1: Any, draw: Any,
+    out: Any, x: Any, g: Any, first: Any, end: Any,
+    drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any, k0: Any, k1: Any, draw: Any,
 ) -> None:  # fmt: skip
-    n_whole = out.size // 2
+    out_part, x_part, g_part = out[2 * first : 2 * end], x[2 * first : 2 * end], g[2 * first : 2 * end]
+    n_whole = out_part.size // 2
     for i in range(n_whole):
-        xi0, xi1 = normal_block64(np.uint64(i), draw[0], k0, k1)
+        xi0, xi1 = normal_block64(np.uint64(first + i), draw[0], k0, k1)
         e = 2 * i
-        out[e] = _step(x[e], g[e], xi0, drift_scale, noise_scale, max_gradient, low, high)
-        out[e + 1] = _step(x[e + 1], g[e + 1], xi1, drift_scale, noise_scale, max_gradient, low, high)
-    _step_block64(out, x, g, n_whole, drift_scale, noise_scale, max_gradient, low, high, draw[0], k0, k1)
+        out_part[e] = _step(x_part[e], g_part[e], xi0, drift_scale, noise_scale, max_gradient, low, high)
+        out_part[e + 1] = _step(x_part[e + 1], g_part[e + 1], xi1, drift_scale, noise_scale, max_gradient, low, high)
+    if n_whole < end - first:
+        _step_block64(out, x, g, first + n_whole, drift_scale, noise_scale, max_gradient, low, high, draw[0], k0, k1)
 
 
 def _step_cpu(
     out: Array, x: Array, gradient: Array,
     drift_scale: float, noise_scale: float, max_gradient: float, low: float, high: float, key: Key, draw: Array,
 ) -> None:  # fmt: skip
-    to_type = x.dtype.type
-    loop = _loop64 if x.dtype == np.float64 else _loop32
-    loop(
-        out.reshape(-1), x.reshape(-1), gradient.reshape(-1),
-        *map(to_type, (drift_scale, noise_scale, max_gradient, low, high)), key[0], key[1], draw,
-    )  # fmt: skip
+    loop, per_block = (_loop64, 2) if x.dtype == np.float64 else (_loop32, 4)
+    arrays = out.reshape(-1), x.reshape(-1), gradient.reshape(-1)
+    scales_and_bounds = tuple(map(x.dtype.type, (drift_scale, noise_scale, max_gradient, low, high)))
+    share_blocks(
+        lambda first, end: loop(*arrays, first, end, *scales_and_bounds, key[0], key[1], draw), out.size, per_block
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- cuda

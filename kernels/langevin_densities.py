@@ -25,6 +25,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import CudaKernel, cuda, cuda_kernel
 from scratchgen.kernels._jit import CpuKernel, cpu_kernel
+from scratchgen.kernels._threads import SMALLEST_PART, share
 from scratchgen.kernels.densities_scalar import (
     double_well_gradient,
     double_well_term,
@@ -107,13 +108,14 @@ def _tile_gradient(term: Callable[..., Any]) -> Callable[..., None]:
 def _cpu_loop(gradient: Callable[..., None], fill: Callable[..., None]) -> CpuKernel:
     @cpu_kernel()
     def loop(
-        x: Any, out: Any, table: Any, n_steps: Any, drift_scale: Any, noise_scale: Any, k0: Any, k1: Any, draw: Any
-    ) -> None:
+        x: Any, out: Any, first_tile: Any, end_tile: Any, table: Any, n_steps: Any,
+        drift_scale: Any, noise_scale: Any, k0: Any, k1: Any, draw: Any,
+    ) -> None:  # fmt: skip
         xi = np.empty(2 * _TILE, x.dtype)
         x0, x1 = np.empty(_TILE, x.dtype), np.empty(_TILE, x.dtype)
         g0, g1 = np.empty(_TILE, x.dtype), np.empty(_TILE, x.dtype)
         highest, total = np.empty(_TILE, x.dtype), np.empty(_TILE, x.dtype)
-        for first in range(0, x.shape[0], _TILE):
+        for first in range(_TILE * first_tile, _TILE * end_tile, _TILE):
             start, end = x[first : first + _TILE], out[first : first + _TILE]
             n = start.shape[0]
             n_normals = 4 * ((n + 1) // 2)  # whole blocks
@@ -140,7 +142,12 @@ def _cpu(term: Callable[..., Any]) -> Callable[..., Array]:
     ) -> Array:
         out, to_type = np.empty_like(x), x.dtype.type
         loop = loop64 if x.dtype == np.float64 else loop32
-        loop(x, out, table, n_steps, to_type(drift_scale), to_type(noise_scale), key[0], key[1], draw)
+        h, sigma = to_type(drift_scale), to_type(noise_scale)
+        share(
+            lambda first, end: loop(x, out, first, end, table, n_steps, h, sigma, key[0], key[1], draw),
+            -(-x.shape[0] // _TILE),
+            smallest=-(-SMALLEST_PART // (x.shape[1] * _TILE * max(n_steps, 1))),
+        )
         return out
 
     return langevin

@@ -26,6 +26,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import CudaKernel, cuda, cuda_kernel
 from scratchgen.kernels._jit import CpuKernel, cpu_kernel
+from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox_scalar import normal_pair32, normal_pair64, random_words, uniform32, uniform64
 from scratchgen.kernels.scalar import scalar
 from scratchgen.typing import Array
@@ -100,29 +101,34 @@ def _elements_per_block(out: Array) -> int:
 
 
 # ----------------------------------------------------------------------------------------------------------- cpu
-# The main loop stores whole blocks without a test, so that LLVM vectorises it; the last block is stored with one.
+# A call makes the blocks first, ..., end - 1. The main loop stores whole blocks without a test and counts from 0, where
+# Numba sees that no index is negative: else LLVM does not vectorise it. The last block of the array is stored with one.
 
 
 def _cpu_by_four(block_function: Any) -> CpuKernel:
     @cpu_kernel()
-    def loop(out: Any, k0: Any, k1: Any, draw: Any) -> None:
-        n_whole = out.size // 4
+    def loop(out: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
+        part = out[4 * first : 4 * end]
+        n_whole = part.size // 4
         for i in range(n_whole):
-            out[4 * i], out[4 * i + 1], out[4 * i + 2], out[4 * i + 3] = block_function(np.uint64(i), draw[0], k0, k1)
-        a, b, c, d = block_function(np.uint64(n_whole), draw[0], k0, k1)
-        _store_4(out, 4 * n_whole, a, b, c, d)
+            a, b, c, d = block_function(np.uint64(first + i), draw[0], k0, k1)
+            part[4 * i], part[4 * i + 1], part[4 * i + 2], part[4 * i + 3] = a, b, c, d
+        if n_whole < end - first:
+            a, b, c, d = block_function(np.uint64(first + n_whole), draw[0], k0, k1)
+            _store_4(part, 4 * n_whole, a, b, c, d)
 
     return loop
 
 
 def _cpu_by_two(block_function: Any) -> CpuKernel:
     @cpu_kernel()
-    def loop(out: Any, k0: Any, k1: Any, draw: Any) -> None:
-        n_whole = out.size // 2
+    def loop(out: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
+        part = out[2 * first : 2 * end]
+        n_whole = part.size // 2
         for i in range(n_whole):
-            out[2 * i], out[2 * i + 1] = block_function(np.uint64(i), draw[0], k0, k1)
-        if out.size % 2:
-            out[out.size - 1] = block_function(np.uint64(n_whole), draw[0], k0, k1)[0]
+            part[2 * i], part[2 * i + 1] = block_function(np.uint64(first + i), draw[0], k0, k1)
+        if n_whole < end - first:
+            part[2 * n_whole] = block_function(np.uint64(first + n_whole), draw[0], k0, k1)[0]
 
     return loop
 
@@ -130,7 +136,8 @@ def _cpu_by_two(block_function: Any) -> CpuKernel:
 def _cpu(loop_32: CpuKernel, loop_64: CpuKernel | None = None) -> Callable[..., None]:
     def fill(out: Array, key: Key, draw: Array) -> None:
         loop = loop_64 if loop_64 is not None and out.dtype == np.float64 else loop_32
-        loop(out.reshape(-1), key[0], key[1], draw)
+        flat, per_block = out.reshape(-1), _elements_per_block(out)
+        share_blocks(lambda first, end: loop(flat, first, end, key[0], key[1], draw), out.size, per_block)
 
     return fill
 

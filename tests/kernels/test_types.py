@@ -1,4 +1,4 @@
-"""Compiling for the CPU: no float64 slips into float32 arithmetic."""
+"""Compiling for the CPU: no float64 slips into float32 arithmetic, and loops over many numbers are vectorised."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def test_float32_kernels_compute_in_float32(cases, compiled):
         case.run("cpu", case.make(np.float32))
     assert len(compiled) >= len(once)
     assert [kernel.__module__ for kernel, llvm in compiled.items() if "double" in "".join(llvm)] == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["fill_words", "fill_uniform", "fill_normal", "langevin_step_", "langevin_gaussian_mixture", "adam_"],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_loops_over_many_numbers_are_vectorised(operation, dtype, cases, compiled):
+    case = next(case for case in cases if case.operation == operation)
+    case.run("cpu", case.make(dtype))
+    ((kernel, llvm),) = compiled.items()
+    multiplied = re.findall(r"fmul <\d+ x |mul (?:nuw )?(?:nsw )?<\d+ x i64>", "".join(llvm))  # vectors of numbers
+    assert multiplied, kernel.__qualname__
 
 
 @pytest.mark.parametrize(
