@@ -28,10 +28,10 @@ def train(x: np.ndarray, seed: int, epochs: int) -> sg.EnergyModel:
     """Return a model trained with a learning rate that falls to a fiftieth."""
     model = sg.EnergyModel(
         64,
-        hidden=(256, 256),
+        hidden=(512, 512),
         input_scale=2.0,
         loss=sg.Contrastive(regularisation=1e-4, buffer_size=5000, data_noise=DATA_NOISE),
-        dynamics=sg.Langevin(n_steps=60, step_size=0.001),
+        dynamics=sg.Langevin(n_steps=30, step_size=0.002),
         box=(0.0, 1.0),
         seed=seed,
     )

@@ -30,7 +30,7 @@ from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 
 N_CHAINS, MOMENTS = 200, (0, 10, 30, 100, 300, 1000)
-COOL_STEPS, COOL_TEMPERATURE = 200, 0.4
+COOL_STEPS, COOL_TEMPERATURE = 100, 0.7
 N_COLUMNS = 20
 
 

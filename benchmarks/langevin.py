@@ -1,10 +1,11 @@
-"""Langevin updates on one core, beside the plain NumPy expression, PyTorch and a copy of the memory.
+"""Langevin updates, beside the plain NumPy expression, PyTorch and a copy of the memory, on a CPU and on a GPU.
 
 An update is ``x - h g + s xi`` of one element, the standard normal xi included: 12 bytes of float32 move, two numbers
 read and one written. The copy moves 8, so that an update limited by memory alone takes 1.5 times as long. It is timed
-on arrays that no cache holds. Our normals by themselves, written to an array, are a contender too.
+on arrays that no cache holds, and has all the threads that the updates have. Our normals by themselves, written to an
+array, are a contender too. NumPy has one thread at any time.
 
-Sizes are chains x dimensions. Gradients are given: the energy is no part of the update. The last three contenders move
+Sizes are chains x dimensions. Gradients are given: the energy is no part of the update. The last contenders move
 chains in the eight Gaussians of the plane, several steps a call, and their gradients are part of the work.
 """
 
@@ -16,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
-from benchmarks.report import Benchmark, Ratio, command_line, run
+from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
 from scratchgen import ScratchgenError, Stream, densities
+from scratchgen.backend import to_numpy
 
 LARGEST = (10_000, 3072)  # 123 MB an array
 SIZES = ((1, 2), (1, 3072), (1_000, 2), (1_000, 784), (1_000_000, 2), LARGEST)
@@ -34,32 +37,38 @@ def _arrays(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 # -------------------------------------------------------------------------------------------------------- one update
 
 
-def make_ours(shape: tuple[int, int]) -> Callable[[], Any]:
+def make_ours(shape: tuple[int, int], backend: str = "cpu") -> Callable[[], Any]:
     from scratchgen.kernels.langevin import langevin_step_
 
-    x, gradient = _arrays(shape)
-    out, stream = np.empty_like(x), Stream(1)
-    no_bounds = (np.inf, -np.inf, np.inf)
+    stream = Stream(1, backend)
+    expected, (x, gradient) = expected_update(shape), map(stream.backend.asarray, _arrays(shape))
+    out, no_bounds, step = stream.backend.xp.empty_like(x), (np.inf, -np.inf, np.inf), langevin_step_.on(stream.backend)
 
-    def update() -> np.ndarray:
+    def update() -> Any:
         with stream.draws() as (key, draw):
-            langevin_step_.cpu(out, x, gradient, STEP, NOISE, *no_bounds, key, draw)
+            step(out, x, gradient, STEP, NOISE, *no_bounds, key, draw)
         return out
 
-    expected = x - STEP * gradient + NOISE * Stream(1).normal(shape)
-    if not np.array_equal(update(), expected):
+    if not np.array_equal(to_numpy(update()), expected):
         raise ScratchgenError("the kernel's update is not that of the expression with the same normals")
     return update
 
 
-def make_normals(shape: tuple[int, int]) -> Callable[[], Any]:
+def expected_update(shape: tuple[int, int]) -> np.ndarray:
+    """Return what our first update must be, in bits."""
+    x, gradient = _arrays(shape)
+    return x - STEP * gradient + NOISE * Stream(1).normal(shape)
+
+
+def make_normals(shape: tuple[int, int], backend: str = "cpu") -> Callable[[], Any]:
     from scratchgen.kernels.philox import fill_normal
 
-    out, stream = np.empty(shape, np.float32), Stream(1)
+    stream = Stream(1, backend)
+    out, fill = stream.backend.xp.empty(shape, dtype=np.float32), fill_normal.on(stream.backend)
 
     def draw_normals() -> None:
         with stream.draws() as (key, draw):
-            fill_normal.cpu(out, key, draw)
+            fill(out, key, draw)
 
     return draw_normals
 
@@ -70,17 +79,28 @@ def make_numpy(shape: tuple[int, int]) -> Callable[[], Any]:
     return lambda: x - STEP * gradient + NOISE * rng.standard_normal(shape, dtype=np.float32)
 
 
-def make_torch(shape: tuple[int, int]) -> Callable[[], Any]:
+def make_torch(shape: tuple[int, int], device: str = "cpu") -> Callable[[], Any]:
     import torch
 
-    x, gradient = map(torch.from_numpy, _arrays(shape))
+    require_torch_device(device)
+    x, gradient = (torch.from_numpy(array).to(device) for array in _arrays(shape))
     h, s = float(STEP), float(NOISE)
     return lambda: x - h * gradient + s * torch.randn_like(x)
 
 
 def make_copy(shape: tuple[int, int]) -> Callable[[], Any]:
-    x, out = _arrays(shape)
-    return partial(np.copyto, out, x)
+    from scratchgen.kernels._threads import share_blocks
+
+    x, out = (array.reshape(-1) for array in _arrays(shape))
+    return lambda: share_blocks(lambda first, end: np.copyto(out[first:end], x[first:end]), x.size, per_block=1)
+
+
+def make_gpu_copy(shape: tuple[int, int]) -> Callable[[], Any]:
+    import torch
+
+    require_torch_device("cuda")
+    x, out = (torch.from_numpy(array).to("cuda") for array in _arrays(shape))
+    return lambda: out.copy_(x)
 
 
 # ------------------------------------------------------------------------------------------------- steps of a density
@@ -92,20 +112,21 @@ def make_density_steps(backend: str) -> Callable[[], Any]:
     return lambda: density.langevin(stream, x, N_STEPS, float(STEP), float(NOISE))
 
 
-def make_torch_density_steps() -> Callable[[], Any]:
+def make_torch_density_steps(device: str = "cpu") -> Callable[[], Any]:
     import torch
 
+    require_torch_device(device)
     density = densities.eight_gaussians()
-    means = torch.from_numpy(density.means.astype(np.float32))  # (8, 2)
+    means = torch.from_numpy(density.means.astype(np.float32)).to(device)  # (8, 2)
     precision = float(1 / density.covariances[0, 0, 0])
-    start = torch.from_numpy(density.sample(N_CHAINS, Stream(1)))
+    start = torch.from_numpy(density.sample(N_CHAINS, Stream(1))).to(device)
 
     def gradient(x: torch.Tensor) -> torch.Tensor:
         difference = x[:, None, :] - means  # (chains, 8, 2)
         weight = torch.softmax(-0.5 * precision * difference.square().sum(dim=2), dim=1)
         return precision * (weight[:, :, None] * difference).sum(dim=1)
 
-    if not np.allclose(gradient(start), -density.grad_log_density(start.numpy()), rtol=1e-3, atol=1e-3):
+    if not np.allclose(gradient(start).cpu(), -density.grad_log_density(start.cpu().numpy()), rtol=1e-3, atol=1e-3):
         raise ScratchgenError("PyTorch's gradient of the eight Gaussians is not ours")
 
     def steps() -> torch.Tensor:
@@ -117,35 +138,66 @@ def make_torch_density_steps() -> Callable[[], Any]:
     return steps
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = command_line("langevin", __doc__, rounds=10, calls=3, threads=1)
-    contenders, ratios = [], []
-    for shape in SIZES:
-        size = f"{shape[0]:,} x {shape[1]:,}"
-        ours, numpy, torch, copy = (f"{name}, {size}" for name in ("scratchgen", "NumPy", "PyTorch", "copy"))
-        makers = {ours: make_ours, numpy: make_numpy, torch: make_torch}
-        ratios += [Ratio(numpy, ours, at_least=4.0), Ratio(torch, ours)]
-        if shape == LARGEST:
-            normals = f"our normals, {size}"
-            makers |= {normals: make_normals, copy: make_copy}
-            ratios += [Ratio(ours, copy, at_most=1.2 * 12 / 8), Ratio(ours, normals)]
-        n = shape[0] * shape[1]
-        contenders += [Contender(name, partial(make, shape), units=n) for name, make in makers.items()]
-    ours, reference, torch = (f"{name}, eight Gaussians" for name in ("scratchgen", "its reference", "PyTorch"))
-    per_element = 2 * N_CHAINS * N_STEPS
-    contenders += [
-        Contender(ours, partial(make_density_steps, "cpu"), units=per_element),
-        Contender(reference, partial(make_density_steps, "numpy"), units=per_element),
-        Contender(torch, make_torch_density_steps, units=per_element),
+# ----------------------------------------------------------------------------------------------------------- the table
+
+
+def updates(shape: tuple[int, int]) -> tuple[list[Contender], list[Ratio]]:
+    """Return who makes updates of this size, and the ratios that matter."""
+    size, n = f"{shape[0]:,} x {shape[1]:,}", shape[0] * shape[1]
+    ours, numpy, torch, gpu, torch_gpu = (
+        f"{name}, {size}" for name in ("scratchgen", "NumPy", "PyTorch", "GPU: scratchgen", "GPU: PyTorch")
+    )
+    contenders = [
+        Contender(ours, partial(make_ours, shape), units=n),
+        Contender(numpy, partial(make_numpy, shape), units=n),
+        Contender(torch, partial(make_torch, shape), units=n),
+        Contender(gpu, partial(make_ours, shape, "cuda"), synchronise_cuda, n),
+        Contender(torch_gpu, partial(make_torch, shape, "cuda"), synchronise_torch, n),
     ]
-    ratios += [Ratio(reference, ours), Ratio(torch, ours)]
+    return contenders, [Ratio(numpy, ours, at_least=4.0), Ratio(torch, ours), Ratio(torch_gpu, gpu, at_least=3.0)]
+
+
+def limits(shape: tuple[int, int]) -> tuple[list[Contender], list[Ratio]]:
+    """Return what no update of this size can be faster than: a copy of the memory, and drawing the normals."""
+    size, n = f"{shape[0]:,} x {shape[1]:,}", shape[0] * shape[1]
+    ours, normals, copy = (f"{name}, {size}" for name in ("scratchgen", "our normals", "copy"))
+    contenders = [
+        Contender(normals, partial(make_normals, shape), units=n),
+        Contender(copy, partial(make_copy, shape), units=n),
+        Contender(f"GPU: {normals}", partial(make_normals, shape, "cuda"), synchronise_cuda, n),
+        Contender(f"GPU: {copy}", partial(make_gpu_copy, shape), synchronise_torch, n),
+    ]
+    ratios = [Ratio(f"{on}{ours}", f"{on}{copy}", at_most=1.2 * 12 / 8) for on in ("", "GPU: ")]
+    return contenders, [*ratios, *(Ratio(f"{on}{ours}", f"{on}{normals}") for on in ("", "GPU: "))]
+
+
+def density_steps() -> tuple[list[Contender], list[Ratio]]:
+    """Return who moves chains in the eight Gaussians."""
+    ours, reference, torch, gpu, torch_gpu = (
+        f"{name}, eight Gaussians"
+        for name in ("scratchgen", "its reference", "PyTorch", "GPU: scratchgen", "GPU: PyTorch")
+    )
+    n = 2 * N_CHAINS * N_STEPS
+    contenders = [
+        Contender(ours, partial(make_density_steps, "cpu"), units=n),
+        Contender(reference, partial(make_density_steps, "numpy"), units=n),
+        Contender(torch, make_torch_density_steps, units=n),
+        Contender(gpu, partial(make_density_steps, "cuda"), synchronise_cuda, n),
+        Contender(torch_gpu, partial(make_torch_density_steps, "cuda"), synchronise_torch, n),
+    ]
+    return contenders, [Ratio(reference, ours), Ratio(torch, ours), Ratio(torch_gpu, gpu, at_least=3.0)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line("langevin", __doc__, rounds=10, calls=3, threads=available_cores())
+    parts = [*map(updates, SIZES), limits(LARGEST), density_steps()]
     benchmark = Benchmark(
         name="langevin",
         title=__doc__.splitlines()[0],
         unit="ns",
         per="element",
-        contenders=contenders,
-        ratios=ratios,
+        contenders=[contender for contenders, _ in parts for contender in contenders],
+        ratios=[ratio for _, ratios in parts for ratio in ratios],
         details={"eight Gaussians": f"{N_CHAINS:,} chains, {N_STEPS} steps a call", "dtype": "float32"},
     )
     run(benchmark, parser.parse_args(arguments))
