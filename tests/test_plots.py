@@ -43,6 +43,9 @@ HISTORY = History(
     {"epoch": [1, 2, 3], "loss": [9.0, 8.0, 7.5], "reconstruction": [8.0, 6.5, 5.9], "kl": [1.0, 1.5, 1.6]}
 )
 RBM_HISTORY = History({"epoch": [1, 2], "free_energy_gap": [0.1, 0.2], "pseudo_log_likelihood": [-3.0, -2.0]})
+EBM_HISTORY = History(
+    {"epoch": [1, 2], "loss": [0.3, 0.1], "energy_of_data": [1.0, -2.0], "energy_of_noise": [3.0, 9.0]}
+)
 
 
 ON_ONE_AXIS = {
@@ -74,6 +77,7 @@ ON_ONE_AXIS = {
     "variance_spectrum": lambda **ax: plots.variance_spectrum(MEAN_3D, WEIGHTS, 0.5, **ax),
     "filters": lambda **ax: plots.filters(IMAGES.T - 0.5, (4, 5), **ax),
     "fantasy_particles": lambda **ax: plots.fantasy_particles([IMAGES[:4], IMAGES[4:8]], (0, 1000), (4, 5), **ax),
+    "energy_curves": lambda **ax: plots.energy_curves(EBM_HISTORY, **ax),
     "free_energy_histograms": lambda **ax: plots.free_energy_histograms({"data": MEAN[:, 0], "noise": LABELS}, **ax),
 }
 PICTURES = {
@@ -287,6 +291,8 @@ BAD_INPUT = {
     "free energies of nothing": (lambda: plots.free_energy_histograms({"data": IMAGES[0, :0]}), r"of data.*\(0,\)"),
     "no gap": (lambda: plots.free_energy_gap(HISTORY), "give validation data"),
     "no epochs of a gap": (lambda: plots.free_energy_gap(History()), "train the model first"),
+    "no energies": (lambda: plots.energy_curves(HISTORY), "energy_of_data.*got epoch, "),
+    "no epochs of energies": (lambda: plots.energy_curves(History()), "train the model first"),
     "no epochs": (lambda: plots.training_curves(NO_EPOCH), "train the model first"),
     "untrained": (lambda: plots.training_curves(History()), "train the model first"),
 }

@@ -216,6 +216,20 @@ def test_one_epoch_is_seen_as_a_point():
     assert line.get_marker() == "o"
 
 
+def test_terms_without_a_unit_are_called_so():
+    assert plots.training_curves(history(), terms=["loss"], unit="").axes[0].get_ylabel() == "per example"
+
+
+def test_energies_of_each_kind_are_drawn_and_of_nothing_else():
+    columns = {"energy_of_data": [1.0, 2.0], "energy_of_validation": [1.5, 2.5], "energy_of_noise": [9.0, 8.0]}
+    (ax,) = plots.energy_curves(History({"epoch": [3, 4], "loss": [0.0, 0.0], **columns})).axes
+    assert [line.get_label() for line in ax.lines] == ["data", "validation", "noise"]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--", "-"]
+    for line, values in zip(ax.lines, columns.values(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.stack([[3, 4], values], axis=1))
+    assert len({line.get_color() for line in ax.lines}) == 3
+
+
 def test_any_column_can_be_drawn():
     recorded = History({"epoch": [1, 2], "pseudo_log_likelihood": [-3.0, -2.0]})
     (ax,) = plots.training_curves(recorded, terms=("pseudo_log_likelihood",)).axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,15 +15,39 @@ from scratchgen.errors import InputError
 
 if TYPE_CHECKING:
     from scratchgen.datasets import Dataset
+    from scratchgen.models.energy.contrastive import Contrastive
+    from scratchgen.models.energy.score_matching import ScoreMatching
 
 _RUN = Run("ebm", out=Path("runs/ebm"))
+
+
+class Defaults(NamedTuple):
+    """Options that are not given: densities of the plane are thin, and their modes so far apart that chains mislead."""
+
+    hidden: str
+    input_scale: float
+    loss: str
+    data_noise: float
+    reinitialised: float
+    steps: int
+    step_size: float
+
+    @classmethod
+    def of(cls, data: Dataset) -> Defaults:
+        """Return the defaults for these data."""
+        return OF_POINTS if data.image_shape is None else OF_IMAGES
+
+
+OF_IMAGES = Defaults("256,256", 2.0, "contrastive", 0.07, 0.05, 30, 2e-3)
+OF_POINTS = Defaults("128,128", 3.0, "score-matching", 0.1, 0.0, 20, 5e-3)
+_SHOWN = {name: f"{getattr(OF_IMAGES, name)}; for points {getattr(OF_POINTS, name)}" for name in Defaults._fields}
 
 
 @train.command("ebm")
 @expanded
 def train_ebm(
     hidden: Annotated[
-        str | None, typer.Option(help="Widths of the energy's dense layers.", show_default="256,256")
+        str | None, typer.Option(help="Widths of the energy's dense layers.", show_default=_SHOWN["hidden"])
     ] = None,
     channels: Annotated[
         str | None,
@@ -34,16 +58,32 @@ def train_ebm(
         typer.Option(min=1, help="Width of the dense layer after the convolutions.", show_default="64"),
     ] = None,
     activation: Annotated[str, typer.Option(help="swish, softplus, tanh or sigmoid.")] = "swish",
-    input_scale: Annotated[float, typer.Option(help="Factor of the initial weights of the first layer.")] = 2.0,
-    loss: Annotated[str, typer.Option(help="contrastive or score-matching.")] = "contrastive",
+    input_scale: Annotated[
+        float | None,
+        typer.Option(help="Factor of the initial weights of the first layer.", show_default=_SHOWN["input_scale"]),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="contrastive or score-matching.", show_default=_SHOWN["loss"])
+    ] = None,
     regularisation: Annotated[float, typer.Option(help="Weight of the squared energies.")] = 1e-4,
     buffer: Annotated[int, typer.Option(min=1, help="Chains that the contrastive loss keeps.")] = 5000,
-    reinitialised: Annotated[float, typer.Option(help="Share of the chains that begin anew from noise.")] = 0.05,
+    reinitialised: Annotated[
+        float | None,
+        typer.Option(help="Share of the chains that begin anew from noise.", show_default=_SHOWN["reinitialised"]),
+    ] = None,
     data_noise: Annotated[
-        float, typer.Option(help="Standard deviation of the noise on the data: that of score matching too.")
-    ] = 0.07,
-    steps: Annotated[int, typer.Option(min=1, help="Langevin steps a training step.")] = 60,
-    step_size: Annotated[float, typer.Option(help="Of the Langevin steps, on the gradient.")] = 1e-3,
+        float | None,
+        typer.Option(
+            help="Standard deviation of the noise on the data: that of score matching too.",
+            show_default=_SHOWN["data_noise"],
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Langevin steps a training step.", show_default=_SHOWN["steps"])
+    ] = None,
+    step_size: Annotated[
+        float | None, typer.Option(help="Of the Langevin steps, on the gradient.", show_default=_SHOWN["step_size"])
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -76,45 +116,53 @@ def train_ebm(
         raise InputError("--hidden is for an energy without convolutions: with --channels give --dense")
 
     from scratchgen.commands.train import train_model
-    from scratchgen.models.energy.contrastive import Contrastive
+    from scratchgen.datasets.dataset import image_shape_of
     from scratchgen.models.energy.conv_energy_model import ConvEnergyModel
     from scratchgen.models.energy.dynamics import Langevin
     from scratchgen.models.energy.energy_model import EnergyModel
-    from scratchgen.models.energy.score_matching import ScoreMatching
     from scratchgen.optim import Adam
     from scratchgen.schedules import LinearDecay
-    from scratchgen.validation import check_choice
 
+    given = {
+        "hidden": hidden,
+        "input_scale": input_scale,
+        "loss": loss,
+        "data_noise": data_noise,
+        "reinitialised": reinitialised,
+        "steps": steps,
+        "step_size": step_size,
+    }
     if temperature is None and noise is None:
         temperature = 1.0
-    contrastive = check_choice("--loss", loss, ("contrastive", "score-matching")) == "contrastive"
-    description = (
-        Contrastive(regularisation, buffer, reinitialised, data_noise) if contrastive else ScoreMatching(data_noise)
-    )
-    settings = {
-        "activation": activation,
-        "input_scale": input_scale,
-        "loss": description,
-        "dynamics": Langevin(steps, step_size, temperature, noise, max_gradient, order),
-        "max_norm": max_norm,
-    }
+
+    def settings_for(data: Dataset) -> dict[str, Any]:
+        chosen = Defaults.of(data)._replace(**{name: value for name, value in given.items() if value is not None})
+        settings: dict[str, Any] = {
+            "activation": activation,
+            "input_scale": chosen.input_scale,
+            "loss": _loss(chosen, regularisation, buffer),
+            "dynamics": Langevin(chosen.steps, chosen.step_size, temperature, noise, max_gradient, order),
+            "box": _box_of(data),
+            "max_norm": max_norm,
+        }
+        if channels is None:
+            return settings | {"n_visible": data.x_train.shape[1], "hidden": parse_widths("--hidden", chosen.hidden)}
+        network = {"channels": parse_channels("--channels", channels), "n_dense": 64 if dense is None else dense}
+        return settings | network | {"image_shape": image_shape_of(data)}
+
     rate = LinearDecay(decay_steps, start=run.learning_rate) if decay_steps else run.learning_rate
-    if channels is None:
-        settings["hidden"] = parse_widths("--hidden", "256,256" if hidden is None else hidden)
-        train_model(run, EnergyModel, settings, Adam(rate), Evaluation(), _settings_for_rows)
-    else:
-        settings |= {"channels": parse_channels("--channels", channels), "n_dense": 64 if dense is None else dense}
-        train_model(run, ConvEnergyModel, settings, Adam(rate), Evaluation(), _settings_for_images)
+    model_class = EnergyModel if channels is None else ConvEnergyModel
+    train_model(run, model_class, {}, Adam(rate), Evaluation(), settings_for)
 
 
-def _settings_for_rows(data: Dataset) -> dict[str, Any]:
-    return {"n_visible": data.x_train.shape[1], "box": _box_of(data)}
+def _loss(chosen: Defaults, regularisation: float, buffer: int) -> Contrastive | ScoreMatching:
+    from scratchgen.models.energy.contrastive import Contrastive
+    from scratchgen.models.energy.score_matching import ScoreMatching
+    from scratchgen.validation import check_choice
 
-
-def _settings_for_images(data: Dataset) -> dict[str, Any]:
-    from scratchgen.datasets.dataset import image_shape_of
-
-    return {"image_shape": image_shape_of(data), "box": _box_of(data)}
+    if check_choice("--loss", chosen.loss, ("contrastive", "score-matching")) == "contrastive":
+        return Contrastive(regularisation, buffer, chosen.reinitialised, chosen.data_noise)
+    return ScoreMatching(chosen.data_noise)
 
 
 def _box_of(data: Dataset) -> tuple[float, float]:

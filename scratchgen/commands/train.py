@@ -109,7 +109,10 @@ def train_model(
         files |= save_pictures(model, data, run.out)
     print_contents(run.out, files)
     if family_of(model).sample is not None:  # it has a p(x)
-        print(f"\nlog p(x) of the test {data.example}s: scratchgen evaluate {weights} --data {data.name}")
+        if family_of(model).normalised:
+            print(f"\nlog p(x) of the test {data.example}s: scratchgen evaluate {weights} --data {data.name}")
+        else:
+            print(f"\nnew {data.example}s: scratchgen sample {weights}")
 
 
 def fit_in_closed_form(run: Fit, model_class: Callable[..., Any], settings: Mapping[str, Any]) -> None:

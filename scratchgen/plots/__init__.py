@@ -12,7 +12,7 @@ codes             histograms, correlation and KL divergence of the latent variab
 manifolds         what a reconstruction does to points of the plane, and of the line
 vector_field      where a denoiser of the plane moves a point
 beta              what changes with the weight of the KL divergence
-curves            the terms of the loss, the free-energy gap
+curves            the terms of the loss, energies, the free-energy gap
 annealing         the same terms of several trainings
 boltzmann         filters, chains, distributions of free energy
 spectrum          the variance along each principal component
@@ -35,7 +35,7 @@ from scratchgen.plots.boltzmann import fantasy_particles, filters, free_energy_h
 from scratchgen.plots.classes import class_samples, style_transfer
 from scratchgen.plots.clusters import compared_latent_clusters, compared_latent_planes, latent_clusters
 from scratchgen.plots.codes import code_histograms, correlation_matrix, kl_bars
-from scratchgen.plots.curves import free_energy_gap, training_curves
+from scratchgen.plots.curves import energy_curves, free_energy_gap, training_curves
 from scratchgen.plots.energies import energy_landscapes
 from scratchgen.plots.estimators import estimator_errors, gradient_spread
 from scratchgen.plots.few_labels import against_labels
@@ -59,6 +59,7 @@ __all__ = [
     "compared_latent_clusters",
     "compared_latent_planes",
     "correlation_matrix",
+    "energy_curves",
     "energy_landscapes",
     "estimator_errors",
     "fantasy_particles",

@@ -1,4 +1,4 @@
-"""Pictures of training: the terms of the loss over the epochs, and the sign that a Boltzmann machine overfits."""
+"""Pictures of training: the terms of the loss over the epochs, and the signs that it goes wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchgen.errors import InputError
-from scratchgen.plots._style import INDIGO, ROSE, open_frame
+from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from scratchgen.history import History
 
 TITLES = {"kl": "KL"}
+ENERGY_OF = "energy_of_"  # how the columns begin
 
 
-def training_curves(history: History, terms: Sequence[str] = ("loss", "reconstruction", "kl")) -> Figure:
-    """Draw terms of the loss in nats over the epochs, a panel a term: training solid, validation dashed.
+def training_curves(
+    history: History, terms: Sequence[str] = ("loss", "reconstruction", "kl"), unit: str = "nats"
+) -> Figure:
+    """Draw terms of the loss over the epochs, a panel a term: training solid, validation dashed.
 
     The panels have scales of their own, because the KL is often far smaller than the rest.
 
@@ -31,7 +34,9 @@ def training_curves(history: History, terms: Sequence[str] = ("loss", "reconstru
         What ``vae.fit`` returns. Its columns are "epoch", one for each of `terms`, and, where validation data were
         given, "validation_" followed by the term. A curve has gaps where a column has no value.
     terms : sequence of str
-        The columns to draw, each in nats per example.
+        The columns to draw, means per example.
+    unit : str
+        Of the terms; empty where they have none.
 
     Returns
     -------
@@ -54,10 +59,49 @@ def training_curves(history: History, terms: Sequence[str] = ("loss", "reconstru
         if f"validation_{term}" in columns:
             _draw(ax, columns, f"validation_{term}", "validation", ROSE, "--")
         _label(ax, TITLES.get(term, term.replace("_", " ")))
-    panels[0].set_ylabel("nats per example")
+    panels[0].set_ylabel(f"{unit} per example".strip())
     if len(panels[0].lines) > 1:
         panels[0].legend(frameon=False)
     return figure
+
+
+def energy_curves(history: History, ax: Axes | None = None) -> Figure:
+    """Draw the mean energies of data, of chains and of noise over the epochs of an energy-based model.
+
+    Those of the data and of the buffer of chains should stay close together, and far below that of noise: where they
+    part, training diverges. That they agree does not say that the model is good.
+
+    Parameters
+    ----------
+    history : History
+        What ``EnergyModel.fit`` returns, with columns "energy_of_data", "energy_of_noise", and others of such names.
+    ax : matplotlib.axes.Axes, optional
+        By default a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        The history holds no epoch or no energies.
+    """
+    columns = _columns_of(history)
+    energies = [name for name in columns if name.startswith(ENERGY_OF)]
+    if not energies:
+        raise InputError(
+            f"expected columns such as {ENERGY_OF}data, of an energy-based model: got {', '.join(columns)}"
+        )
+    if ax is None:
+        ax = new_axis(5.0, 3.4)
+    for name, colour in zip(energies, CATEGORICAL, strict=False):
+        of_what = name.removeprefix(ENERGY_OF)
+        _draw(ax, columns, name, of_what, colour, "--" if of_what == "validation" else "-")
+    _label(ax, "mean energies")
+    ax.set_ylabel("nats")
+    ax.legend(frameon=False)
+    return whole_figure(ax)
 
 
 def free_energy_gap(history: History) -> Figure:

@@ -14,7 +14,7 @@ from .conftest import Run
 
 SMALL = ("--data", "bars-and-stripes", "--hidden", "5", "--steps", "2", "--buffer", "20", "--backend", "numpy")
 RUN = ("train", "ebm", *SMALL, "--quiet", "--epochs", "1", "--out", "out")
-FILES = {"ebm.safetensors", "history.csv", "chains.png", "energies.png", "training-curves.png"}
+FILES = {"ebm.safetensors", "history.csv", "chains.png", "energies.png", "energy-curves.png", "training-curves.png"}
 
 
 def test_a_run_leaves_its_files_and_prints_energies_of_images_and_of_what_is_none(run: Run) -> None:
@@ -27,6 +27,9 @@ def test_a_run_leaves_its_files_and_prints_energies_of_images_and_of_what_is_non
         "the same inverted",
         "uniform noise",
     ]
+    assert (
+        result.stdout.splitlines()[-1] == "new images: scratchgen sample out/ebm.safetensors"
+    )  # log p(x) is not known
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def test_noise_is_as_given_or_that_of_the_temperature_and_a_pair_that_does_not_m
     run: Run,
 ) -> None:
     run(*RUN)
-    assert sg.load("out/ebm.safetensors").dynamics == sg.Langevin(n_steps=2, step_size=1e-3, temperature=1.0)
+    assert sg.load("out/ebm.safetensors").dynamics == sg.Langevin(n_steps=2, step_size=2e-3, temperature=1.0)
     of_images = ("--step-size", "10", "--noise", "0.005", "--max-gradient", "0.03", "--order", "noise-before-gradient")
     result = run(*RUN, *of_images, "--out", "images")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -147,7 +150,7 @@ def test_points_are_trained_on_and_drawn_beside_the_truth(run: Run) -> None:
     assert "on 20,000 points of double-well" in result.stdout
     assert "4,000 test points; nats per point" in result.stdout
     assert re.findall(r"^energy of (.+?) {2,}", result.stdout, re.MULTILINE) == ["test examples", "uniform noise"]
-    pictures = {"landscape.png", "paths.png", "points.png", "energies.png", "training-curves.png"}
+    pictures = {"landscape.png", "paths.png", "points.png", "energies.png", "energy-curves.png", "training-curves.png"}
     assert {path.name for path in Path("out").glob("*.png")} == pictures
     data, (low, high) = sg.datasets.load("double-well"), sg.load("out/ebm.safetensors").settings["box"]
     assert low < min(data.x_train.min(), data.x_test.min())
@@ -155,6 +158,28 @@ def test_points_are_trained_on_and_drawn_beside_the_truth(run: Run) -> None:
     drawn = run("sample", "out/ebm.safetensors", "-n", "3", "--steps", "2", "--out", "x.png", "--backend", "numpy")
     assert drawn.stdout.splitlines()[-1].startswith("wrote x.png: 3 points, ")
     assert Path("x.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_what_is_not_given_depends_on_the_data(run: Run) -> None:
+    def trained(*options: str) -> sg.EnergyModel:
+        result = run("train", "ebm", *options, "--backend", "numpy", "--quiet", "--epochs", "1", "--overwrite")
+        assert (result.exit_code, result.stderr) == (0, "")
+        model = sg.load("runs/ebm/ebm.safetensors")
+        assert isinstance(model, sg.EnergyModel)
+        return model
+
+    points = trained("--data", "double-well", "--batch-size", "5000")
+    assert (points.hidden, points.input_scale, points.loss) == ((128, 128), 3.0, sg.ScoreMatching(0.1))
+    images = trained("--data", "bars-and-stripes", "--buffer", "20")
+    assert (images.hidden, images.input_scale) == ((256, 256), 2.0)
+    assert images.loss == sg.Contrastive(regularisation=1e-4, buffer_size=20, reinitialised=0.05, data_noise=0.07)
+    assert images.dynamics == sg.Langevin(n_steps=30, step_size=2e-3)
+    given = ("--loss", "contrastive", "--hidden", "3", "--buffer", "9", "--batch-size", "5000", "--steps", "1")
+    contrastive = trained("--data", "double-well", *given)
+    assert contrastive.hidden == (3,)
+    assert contrastive.loss == sg.Contrastive(regularisation=1e-4, buffer_size=9, reinitialised=0.0, data_noise=0.1)
+    assert contrastive.dynamics == sg.Langevin(n_steps=1, step_size=5e-3)
 
 
 @pytest.mark.parametrize("model", ["vae", "rbm", "autoencoder"])

@@ -16,6 +16,7 @@ from scratchgen.commands.terms import estimate
 from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.models.energy.dynamics import Box
+from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
@@ -101,7 +102,12 @@ def _of_density(model: EnergyModel, data: Dataset) -> bool:
 
 
 def _training_curves(model: EnergyModel, data: Dataset) -> Figure:
-    return plots.training_curves(model.history, terms=model.term_names)
+    unit = "" if isinstance(model.loss, ScoreMatching) else "nats"
+    return plots.training_curves(model.history, model.term_names, unit)
+
+
+def _energy_curves(model: EnergyModel, data: Dataset) -> Figure:
+    return plots.energy_curves(model.history)
 
 
 _PICTURES = {
@@ -110,7 +116,8 @@ _PICTURES = {
     "paths.png": Picture("chains that start from noise, over the learnt density", _paths, _of_density),
     "points.png": Picture("held-out points beside the ends of chains", _points, _of_density),
     "energies.png": Picture("energies of held-out data, of what chains lead to, and of noise", _energies),
+    "energy-curves.png": Picture("mean energies of data, of chains and of noise, epoch by epoch", _energy_curves),
     "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
 }
 
-FAMILY = Family(_describe, _options, _held_out, _sample, _PICTURES)
+FAMILY = Family(_describe, _options, _held_out, _sample, _PICTURES, normalised=False)

@@ -85,6 +85,8 @@ class Family:
         Takes a model and images; returns the class of each. None where the models predict none.
     visible : callable
         Takes a model; returns the `Visible` of the examples that it takes and makes.
+    normalised : bool
+        Whether ``scratchgen evaluate`` has more to say: log p(x). Of an energy alone it cannot.
     """
 
     describe: Callable[[Any], str]
@@ -95,3 +97,4 @@ class Family:
     beside: Callable[[Any, np.ndarray, np.ndarray], Mapping[str, Estimate]] = lambda model, x_train, x: {}
     predict: Callable[[Any, np.ndarray], Array] | None = None
     visible: Callable[[Any], Visible] = visible_of
+    normalised: bool = True
