@@ -6,7 +6,7 @@ grid. Score matching learns the data blurred by its noise of width 0.1, so that 
 of width 0.15, and 0.01 for Gaussians of width 0.25. The chains of the contrastive loss never begin anew: tutorial 9
 shows what goes wrong where they do and modes are far apart. Seconds are those of the processor.
 
-Run ``python -m benchmarks.energy_toys``; a model takes half a minute on one core, by the contrastive loss 90 s.
+Run ``python -m benchmarks.energy_toys``; a model takes 15 s on one core, by the contrastive loss 85 s.
 """
 
 from __future__ import annotations
