@@ -15,7 +15,7 @@ from scratchgen.kernels.sgd import descend_, sgd_
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.specification import specified
 from scratchgen.typing import Array
-from scratchgen.validation import is_finite_number
+from scratchgen.validation import check_positive, is_finite_number
 
 
 @dataclass
@@ -77,8 +77,7 @@ class Adam(_InTwoParts):
         check_schedule("learning_rate", self.learning_rate)
         _check_decay("beta1", self.beta1)
         _check_decay("beta2", self.beta2)
-        if not (is_finite_number(self.epsilon) and self.epsilon > 0):
-            raise InputError(f"epsilon must be a finite number > 0, got {self.epsilon!r}")
+        check_positive("epsilon", self.epsilon)
 
     def start(self, theta: Array, xp: Any) -> OptimizerState:
         """Return the state before the first step."""

@@ -47,6 +47,13 @@ def check_count(name: str, n: Any, least: int = 1) -> int:
     return int(n)
 
 
+def check_positive(name: str, value: Any) -> float:
+    """Return `value` if it is a finite number above 0."""
+    if not (is_finite_number(value) and value > 0):
+        raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+    return float(value)
+
+
 def check_nonnegative(name: str, value: Any) -> float:
     """Return `value` if it is a finite number of at least 0."""
     if not (is_finite_number(value) and value >= 0):

@@ -18,7 +18,7 @@ from scratchgen.errors import BackendError, InputError
 from scratchgen.kernels import Operation
 from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
-from scratchgen.validation import DTYPES, check_count, check_numbers, is_finite_number
+from scratchgen.validation import DTYPES, check_count, check_nonnegative, check_numbers
 
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 
@@ -113,9 +113,8 @@ class Density(ABC):
         if namespace(x) is not stream.backend.xp:
             raise BackendError(f"x is not an array of backend {stream.backend.name!r}: move it with backend.asarray(x)")
         n_steps = check_count("n_steps", n_steps)
-        for name, scale in (("drift_scale", drift_scale), ("noise_scale", noise_scale)):
-            if not is_finite_number(scale) or scale < 0:
-                raise InputError(f"{name} must be a finite number >= 0, got {scale!r}")
+        check_nonnegative("drift_scale", drift_scale)
+        check_nonnegative("noise_scale", noise_scale)
         with stream.draws(n_steps) as (key, draw), np.errstate(over="ignore", invalid="ignore"):
             move = self._kernel.on(stream.backend)
             return move(x, self._table_like(x), n_steps, drift_scale, noise_scale, key, draw)

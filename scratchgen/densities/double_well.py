@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from scratchgen.densities.density import Bounds, Density
-from scratchgen.densities.parameters import check_positive, check_sampling
+from scratchgen.densities.parameters import check_sampling
 from scratchgen.densities.rejection import rejection_sample
 from scratchgen.errors import InputError
 from scratchgen.kernels.densities_scalar import double_well_gradient, double_well_term
 from scratchgen.kernels.langevin_densities import langevin_double_well
 from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
-from scratchgen.validation import is_finite_number
+from scratchgen.validation import check_positive, is_finite_number
 
 _LEAST_BARRIER, _LARGEST_BARRIER = 1e-3, 1e6  # below, candidates are hardly accepted; above, the wells are too narrow
 _N_POINTS = 2**14

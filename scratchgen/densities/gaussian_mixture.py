@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scratchgen.densities.density import Bounds, Density, draw_terms
-from scratchgen.densities.parameters import check_array, check_positive, check_sampling, check_weights
+from scratchgen.densities.parameters import check_array, check_sampling, check_weights
 from scratchgen.errors import InputError
 from scratchgen.kernels.densities_scalar import gaussian_mixture_gradient, gaussian_term
 from scratchgen.kernels.langevin_densities import langevin_gaussian_mixture
 from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
+from scratchgen.validation import check_positive
 
 _WIDTHS_SHOWN = 4.0  # standard deviations
 

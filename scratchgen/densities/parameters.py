@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.errors import InputError
-from scratchgen.validation import check_count, check_dtype, check_numbers, is_finite_number
-
-
-def check_positive(name: str, value: Any) -> float:
-    """Return `value` if it is a positive number."""
-    if not is_finite_number(value) or value <= 0:
-        raise InputError(f"{name} must be a positive number, got {value!r}")
-    return float(value)
+from scratchgen.validation import check_count, check_dtype, check_numbers
 
 
 def check_sampling(n: Any, dtype: Any) -> tuple[int, str]:

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from scratchgen.densities.density import Bounds, Density, draw_terms
-from scratchgen.densities.parameters import check_array, check_positive, check_sampling, check_weights
+from scratchgen.densities.parameters import check_array, check_sampling, check_weights
 from scratchgen.densities.rejection import rejection_sample
 from scratchgen.errors import InputError
 from scratchgen.kernels.densities_scalar import ring_term, rings_gradient
 from scratchgen.kernels.langevin_densities import langevin_rings
 from scratchgen.random import Stream
 from scratchgen.typing import Array, Float
+from scratchgen.validation import check_positive
 
 _WIDTHS_SHOWN = 4.0  # standard deviations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from scratchgen.errors import InputError
 from scratchgen.typing import Array
-from scratchgen.validation import check_numbers, is_finite_number
+from scratchgen.validation import check_nonnegative, check_numbers
 
 
 def active_units(mean: Any, threshold: float = 0.01) -> Array:
@@ -38,6 +38,5 @@ def active_units(mean: Any, threshold: float = 0.01) -> Array:
     mean = check_numbers("mean", mean)
     if mean.ndim != 2 or mean.shape[0] < 2:
         raise InputError(f"mean must have shape (n, n_latent) with n >= 2, got {tuple(mean.shape)}")
-    if not (is_finite_number(threshold) and threshold >= 0):
-        raise InputError(f"threshold must be a finite number >= 0, got {threshold!r}")
+    check_nonnegative("threshold", threshold)
     return mean.var(axis=0) > threshold

@@ -23,7 +23,7 @@ import numpy as np
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_float_array, is_finite_number
+from scratchgen.validation import check_count, check_float_array, check_positive
 
 _ELEMENTS = 2**23  # of the widest array at a time: 32 MiB in float32, and a few such arrays are alive at once
 
@@ -75,8 +75,7 @@ def integrated_log_likelihood(
         raise InputError(f"x must have shape (n, n_visible), got {tuple(x.shape)}")
     if check_count("n_per_axis", n_per_axis, 5) % 2 == 0:
         raise InputError(f"n_per_axis must be odd, got {n_per_axis}")
-    if not (is_finite_number(limit) and limit > 0):
-        raise InputError(f"limit must be a finite number > 0, got {limit!r}")
+    check_positive("limit", limit)
     side = np.linspace(-limit, limit, n_per_axis)
     z = np.stack(np.meshgrid(side, side), axis=-1)  # (m, m, 2)
     spacing = side[1] - side[0]

@@ -38,8 +38,8 @@ from scratchgen.validation import (
     check_latents,
     check_matrix,
     check_numbers,
+    check_positive,
     check_vectors,
-    is_finite_number,
 )
 
 
@@ -114,8 +114,7 @@ class LinearGaussianModel(Model):
         W = check_numbers("W", W)
         if W.ndim != 2:
             raise InputError(f"W must have shape (n_latent, n_visible), got {tuple(W.shape)}")
-        if not (is_finite_number(sigma) and sigma > 0):
-            raise InputError(f"sigma must be a finite number > 0, got {sigma!r}")
+        check_positive("sigma", sigma)
         model = cls(W.shape[1], W.shape[0], **settings)
         params, backend, dtype = model.params, model.backend, model.dtype
         params.W[...] = check_matrix("W", W, model.n_visible, backend, dtype)

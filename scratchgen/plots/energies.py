@@ -11,7 +11,7 @@ from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 from scratchgen.plots._plane import Bounds, check_bounds, grid_points
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_positive
 
 Energy = Callable[[np.ndarray], Array]
 PANEL_INCHES, BAR_INCHES, LABEL_INCHES = 3.4, 0.9, 0.6
@@ -47,8 +47,7 @@ def energy_landscapes(
         that is above minus infinity, and finite somewhere.
     """
     (left, right), (bottom, top) = check_bounds(bounds)
-    if not is_finite_number(highest) or highest <= 0:
-        raise InputError(f"highest must be a finite number > 0, got {highest!r}")
+    check_positive("highest", highest)
     sides = [np.linspace(*side, check_count("n_grid", n_grid, least=2)) for side in bounds]
     cell = (right - left) * (top - bottom) / n_grid**2
     names = ("true", "learnt")

@@ -15,7 +15,7 @@ from scratchgen.errors import InputError
 from scratchgen.plots._mosaic import BLACK, as_images, gap_width, mosaic, show
 from scratchgen.plots._style import new_axis, whole_figure
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,8 +122,7 @@ def linear_latent_plane(
     InputError
         As for `latent_plane`, or `limit` is not a finite number > 0.
     """
-    if not (is_finite_number(limit) and limit > 0):
-        raise InputError(f"limit must be a finite number > 0, got {limit!r}")
+    check_positive("limit", limit)
     levels = np.linspace(-limit, limit, check_count("n_per_axis", n_per_axis, 2))
     canvas, _ = _decoded_plane(decode, levels, image_shape, value_range)
     ax = _show_plane(canvas, ax)

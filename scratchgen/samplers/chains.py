@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.backend import namespace
-from scratchgen.samplers._arguments import raise_if_not_finite
+from scratchgen.samplers.divergence import raise_if_not_finite
 from scratchgen.typing import Array, Float
 from scratchgen.validation import check_count
 

@@ -38,7 +38,6 @@ from scratchgen.samplers._accept import accept, overflow_means_rejection
 from scratchgen.samplers._arguments import (
     Gradient,
     LogDensity,
-    check_positive,
     check_start,
     gradient_at,
     gradient_at_start,
@@ -46,7 +45,7 @@ from scratchgen.samplers._arguments import (
     log_density_at_start,
 )
 from scratchgen.typing import Array, Float
-from scratchgen.validation import check_count
+from scratchgen.validation import check_count, check_positive
 
 if TYPE_CHECKING:
     from scratchgen.random import Stream

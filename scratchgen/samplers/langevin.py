@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from scratchgen.kernels.langevin import langevin_step_
-from scratchgen.samplers._arguments import Gradient, check_start, gradient_at, raise_if_diverged
+from scratchgen.samplers._arguments import Gradient, check_start, gradient_at
+from scratchgen.samplers.divergence import raise_if_diverged
 from scratchgen.samplers.temperature import noise_scale
 from scratchgen.typing import Array, Float
 

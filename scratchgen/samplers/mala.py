@@ -33,7 +33,6 @@ from scratchgen.samplers._accept import accept, overflow_means_rejection
 from scratchgen.samplers._arguments import (
     Gradient,
     LogDensity,
-    check_positive,
     check_start,
     gradient_at,
     gradient_at_start,
@@ -42,6 +41,7 @@ from scratchgen.samplers._arguments import (
 )
 from scratchgen.samplers.langevin import langevin_move
 from scratchgen.typing import Array, Float
+from scratchgen.validation import check_positive
 
 if TYPE_CHECKING:
     from scratchgen.random import Stream

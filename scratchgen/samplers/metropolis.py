@@ -29,14 +29,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
 from scratchgen.samplers._accept import accept, overflow_means_rejection
-from scratchgen.samplers._arguments import (
-    LogDensity,
-    check_positive,
-    check_start,
-    log_density_at,
-    log_density_at_start,
-)
+from scratchgen.samplers._arguments import LogDensity, check_start, log_density_at, log_density_at_start
 from scratchgen.typing import Array, Float
+from scratchgen.validation import check_positive
 
 if TYPE_CHECKING:
     from scratchgen.random import Stream

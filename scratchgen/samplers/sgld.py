@@ -32,18 +32,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
-from scratchgen.samplers._arguments import (
-    Gradient,
-    check_gradient,
-    check_not_negative,
-    check_positive,
-    check_start,
-    raise_if_diverged,
-)
+from scratchgen.samplers._arguments import Gradient, check_gradient, check_start
+from scratchgen.samplers.divergence import raise_if_diverged
 from scratchgen.samplers.langevin import langevin_move
 from scratchgen.schedules import Schedule, value_at
 from scratchgen.typing import Array, Float
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_nonnegative, check_positive, is_finite_number
 
 if TYPE_CHECKING:
     from scratchgen.random import Stream
@@ -163,7 +157,7 @@ def step(
     if check_count("batch_size", batch_size) > n_data:
         raise InputError(f"batch_size must be at most the number of examples, {n_data}, got {batch_size}")
     h = check_positive("step_size", value_at(step_size, n_steps))
-    check_not_negative("temperature", temperature)
+    check_nonnegative("temperature", temperature)
 
     namespace(x, data)  # raises where they are arrays of two libraries
     indices = stream.integers(0, n_data, (x.shape[0], batch_size))

@@ -34,7 +34,7 @@ import math
 import warnings
 
 from scratchgen.errors import TemperatureWarning
-from scratchgen.samplers._arguments import check_not_negative, check_positive
+from scratchgen.validation import check_nonnegative, check_positive
 
 _TOLERANCE = 0.01  # relative: steps and noises are printed with two or three digits
 
@@ -47,7 +47,7 @@ def noise_scale(step_size: float, temperature: float = 1.0) -> float:
     InputError
         The step is not a finite number > 0, or the temperature not a finite number >= 0.
     """
-    h, T = check_positive("step_size", step_size), check_not_negative("temperature", temperature)
+    h, T = check_positive("step_size", step_size), check_nonnegative("temperature", temperature)
     return math.sqrt(2 * h * T)
 
 
@@ -78,9 +78,9 @@ def effective_temperature(step_size: float, noise: float, asked: float | None = 
     >>> effective_temperature(step_size=0.1, noise=0.1**0.5, asked=0.5)
     0.5
     """
-    h, sigma = check_positive("step_size", step_size), check_not_negative("noise", noise)
+    h, sigma = check_positive("step_size", step_size), check_nonnegative("noise", noise)
     temperature = sigma**2 / (2 * h)
-    if asked is None or math.isclose(temperature, check_not_negative("asked", asked), rel_tol=_TOLERANCE):
+    if asked is None or math.isclose(temperature, check_nonnegative("asked", asked), rel_tol=_TOLERANCE):
         return temperature
     fitting_step = f", or step_size {sigma**2 / (2 * asked):.3g} with this noise" if asked > 0 and sigma > 0 else ""
     warnings.warn(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.errors import FileFormatError, InputError
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_positive
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,7 @@ class OnDisk:
     """
 
     def __init__(self, data: np.memmap | str | Path, scale: float = 1.0, buffer_bytes: int = 2**26) -> None:
-        if not (is_finite_number(scale) and scale > 0):
-            raise InputError(f"scale must be a finite number > 0, got {scale!r}")
-        self.scale = float(scale)
+        self.scale = check_positive("scale", scale)
         self.buffer_bytes = check_count("buffer_bytes", buffer_bytes)
         self._parts = _parts_of(data)
         self.dtype = self._parts[0].dtype

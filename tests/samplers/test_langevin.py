@@ -10,7 +10,7 @@ import scratchgen as sg
 from scratchgen import Stream
 from scratchgen.errors import InputError, SamplingError
 from scratchgen.samplers import effective_temperature, langevin, run_chains
-from scratchgen.samplers._arguments import raise_if_diverged
+from scratchgen.samplers.divergence import raise_if_diverged
 
 
 def downhill(x):

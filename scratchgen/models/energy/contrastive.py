@@ -28,7 +28,7 @@ from scratchgen.models.energy.noise import Chains, Noise
 from scratchgen.random import Stream
 from scratchgen.specification import specified
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, is_finite_number
+from scratchgen.validation import check_count, check_nonnegative, check_positive, is_finite_number
 
 
 class ContrastiveTerms(NamedTuple):
@@ -77,13 +77,11 @@ class Contrastive:
 
     def __post_init__(self) -> None:
         check_count("buffer_size", self.buffer_size)
-        for name, value in (("regularisation", self.regularisation), ("data_noise", self.data_noise)):
-            if not (is_finite_number(value) and value >= 0):
-                raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+        check_nonnegative("regularisation", self.regularisation)
+        check_nonnegative("data_noise", self.data_noise)
         if not (is_finite_number(self.reinitialised) and 0 <= self.reinitialised <= 1):
             raise InputError(f"reinitialised must be a probability in [0, 1], got {self.reinitialised!r}")
-        if not (is_finite_number(self.largest_gap) and self.largest_gap > 0):
-            raise InputError(f"largest_gap must be a finite number > 0, got {self.largest_gap!r}")
+        check_positive("largest_gap", self.largest_gap)
 
     def draw(self, x: Array, chains: Chains, stream: Stream) -> Noise:
         """Return negative samples for the batch `x`: at most as many as there are chains in the buffer."""

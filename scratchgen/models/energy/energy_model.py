@@ -32,9 +32,9 @@ from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.models.model import Model, State, check_arrays, check_names
 from scratchgen.nn.input_gradient import check_smooth_activation
 from scratchgen.random import Stream
-from scratchgen.samplers._arguments import STEPS_BETWEEN_LOOKS, check_positive
+from scratchgen.samplers.divergence import STEPS_BETWEEN_LOOKS
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_matrix, check_widths
+from scratchgen.validation import check_count, check_matrix, check_positive, check_widths
 
 LOSSES: dict[str, type] = {"contrastive": Contrastive, "score-matching": ScoreMatching}
 

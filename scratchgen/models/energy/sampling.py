@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchgen.models.energy.dynamics import Langevin, check_dynamics
 from scratchgen.random import Stream
-from scratchgen.samplers._arguments import raise_if_not_finite
+from scratchgen.samplers.divergence import raise_if_not_finite
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 

@@ -19,13 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scratchgen.errors import InputError
 from scratchgen.models.energy.network import EnergyNetwork
 from scratchgen.models.energy.noise import Chains, Noise
 from scratchgen.random import Stream
 from scratchgen.specification import specified
 from scratchgen.typing import Array
-from scratchgen.validation import is_finite_number
+from scratchgen.validation import check_positive
 
 
 class ScoreTerms(NamedTuple):
@@ -57,8 +56,7 @@ class ScoreMatching:
     data_noise = 0.0  # the loss adds its own
 
     def __post_init__(self) -> None:
-        if not (is_finite_number(self.sigma) and self.sigma > 0):
-            raise InputError(f"sigma must be a finite number > 0, got {self.sigma!r}")
+        check_positive("sigma", self.sigma)
 
     def draw(self, x: Array, chains: Chains, stream: Stream) -> Noise:
         """Return xi for the batch `x`."""

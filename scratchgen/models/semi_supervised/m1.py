@@ -34,7 +34,7 @@ from scratchgen.models.semi_supervised.features import feature_vae, settings_of
 from scratchgen.models.vae import VAE
 from scratchgen.ops.softmax import log_softmax_forward
 from scratchgen.typing import Array
-from scratchgen.validation import check_choice, check_count, is_finite_number
+from scratchgen.validation import check_choice, check_count, check_positive
 
 CLASSIFIERS = {"logistic": 1.0, "svm": 10.0}  # with the regularisation that suits codes of unit scale
 
@@ -109,9 +109,7 @@ class M1:
         self.classifier = check_choice("classifier", classifier, tuple(CLASSIFIERS))
         if regularisation is None:
             regularisation = CLASSIFIERS[self.classifier]
-        if not (is_finite_number(regularisation) and regularisation > 0):
-            raise InputError(f"regularisation must be a finite number > 0, got {regularisation!r}")
-        self.regularisation = float(regularisation)
+        self.regularisation = check_positive("regularisation", regularisation)
 
     @classmethod
     def from_vae(
