@@ -123,7 +123,7 @@ def train_ebm(
     from scratchgen.optim import Adam
     from scratchgen.schedules import LinearDecay
 
-    given = {
+    given: dict[str, Any] = {
         "hidden": hidden,
         "input_scale": input_scale,
         "loss": loss,
