@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -143,15 +143,13 @@ class Stream:
         """Draw a random order of 0, ..., n - 1: the stable argsort of 64-bit keys."""
         return self.backend.xp.argsort(self._keys(check_count("n", n, least=0)), kind="stable")
 
-    @contextmanager
-    def draws(self, n: int = 1) -> Iterator[tuple[Key, Array]]:
+    def draws(self, n: int = 1) -> AbstractContextManager[tuple[Key, Array]]:
         """Give the next `n` draws to a kernel that makes its random numbers itself.
 
         The context is the key and the number of the first draw, in an array of one element that lies where the kernel
         reads it. The draws are taken when the context is left, unless by an error.
         """
-        yield self.key, self._draw
-        self._draw += np.uint64(n)
+        return _Draws(self, n)
 
     # ---------------------------------------------------------------------------------------------- helpers
 
@@ -176,6 +174,23 @@ class Stream:
         with self.draws() as (key, draw):
             operation.on(self.backend)(out, key, draw)
         return out
+
+
+class _Draws:
+    """What `Stream.draws` returns: `contextlib.contextmanager` would add a microsecond to each small kernel."""
+
+    __slots__ = ("_n", "_stream")
+
+    def __init__(self, stream: Stream, n: int) -> None:
+        self._stream = stream
+        self._n = n
+
+    def __enter__(self) -> tuple[Key, Array]:
+        return self._stream.key, self._stream._draw
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._stream._draw += np.uint64(self._n)
 
 
 def _shape(shape: Shape) -> tuple[int, ...]:
