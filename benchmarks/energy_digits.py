@@ -17,10 +17,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import scratchgen as sg
-from benchmarks.energy_judges import MOMENTS, N_CHAINS, no_images_of, print_judgement, run_chains, save_pictures
+from benchmarks.energy_judges import N_CHAINS, no_images_of, print_judgement, run_chains, save_pictures
 from scratchgen.schedules import LinearDecay
 
 DATA_NOISE, RATE, BATCH_SIZE = 0.07, 1e-3, 128
+DYNAMICS = sg.Langevin(n_steps=30, step_size=0.002)
+COOLING = sg.Langevin(n_steps=100, step_size=0.002, temperature=0.7)
 REGULARISATIONS = (1.0, 10.0)  # C of the classifiers
 
 
@@ -31,7 +33,7 @@ def train(x: np.ndarray, seed: int, epochs: int) -> sg.EnergyModel:
         hidden=(512, 512),
         input_scale=2.0,
         loss=sg.Contrastive(regularisation=1e-4, buffer_size=5000, data_noise=DATA_NOISE),
-        dynamics=sg.Langevin(n_steps=30, step_size=0.002),
+        dynamics=DYNAMICS,
         box=(0.0, 1.0),
         seed=seed,
     )
@@ -53,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         started = time.process_time()
         model = train(data.x_train, seed, options.epochs)
         trained = time.process_time()
-        chains = run_chains(model, DATA_NOISE, sg.Stream(seed).child(2))
+        chains = run_chains(model, DATA_NOISE, COOLING, sg.Stream(seed).child(2))
         print(
             f"seed {seed}, {options.epochs} epochs: {trained - started:.0f} s to train, "
-            f"{time.process_time() - trained:.0f} s for {N_CHAINS} chains of {MOMENTS[-1]} steps, and cooling"
+            f"{time.process_time() - trained:.0f} s for {N_CHAINS} chains of {chains.n_steps} steps"
         )
         others = no_images_of(data, data.x_test, seed)
         print_judgement(model, chains, data, data.x_test, others, classifiers)

@@ -30,28 +30,30 @@ from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 
 N_CHAINS, MOMENTS = 200, (0, 10, 30, 100, 300, 1000)
-COOL_STEPS, COOL_TEMPERATURE = 100, 0.7
 N_COLUMNS = 20
 
 
 class Chains(NamedTuple):
-    """States at temperature 1 at all moments, (n_moments, N_CHAINS, D), and the ends without and with cooling."""
+    """States at temperature 1 at all moments, (n_moments, N_CHAINS, D), and the ends without and with cooling.
+
+    `n_steps` are those of a cooled chain in all.
+    """
 
     states: np.ndarray
     ends: np.ndarray
     cooled: np.ndarray
+    n_steps: int
 
 
-def run_chains(model: sg.EnergyModel, data_noise: float, stream: sg.Stream) -> Chains:
+def run_chains(model: sg.EnergyModel, data_noise: float, cooling: sg.Langevin, stream: sg.Stream) -> Chains:
     """Return chains from noise, of a model that was trained with noise of standard deviation `data_noise`."""
     states = [model.draw_start(N_CHAINS, stream)]
     for before, now in pairwise(MOMENTS):
         states.append(model.langevin(states[-1], now - before, stream=stream))
-    cool = sg.Langevin(step_size=model.dynamics.step_size, temperature=COOL_TEMPERATURE)
     downhill = sg.Langevin(step_size=data_noise**2, temperature=0.0)
-    cooled = model.langevin(states[-1], COOL_STEPS, cool, stream)
+    cooled = model.langevin(states[-1], cooling.n_steps, cooling, stream)
     ends = (model.langevin(x, 1, downhill, stream) for x in (states[-1], cooled))
-    return Chains(np.stack(states), *ends)
+    return Chains(np.stack(states), *ends, n_steps=MOMENTS[-1] + cooling.n_steps + 1)
 
 
 def no_images_of(data: Dataset, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -116,7 +118,7 @@ def print_judgement(
 def save_pictures(chains: Chains, data: Dataset, folder: Path, name: str) -> None:
     """Write images that form from noise, and all cooled chains."""
     shape = image_shape_of(data)
-    times = (*MOMENTS, MOMENTS[-1] + COOL_STEPS + 1)
+    times = (*MOMENTS, chains.n_steps)
     columns = [states[:10] for states in (*chains.states, chains.cooled)]
     strip = plots.fantasy_particles(columns, times, shape, unit="Langevin steps")
     strip.savefig(folder / f"{name}_from_noise.png", dpi=150)

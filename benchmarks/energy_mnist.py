@@ -20,10 +20,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import scratchgen as sg
-from benchmarks.energy_judges import MOMENTS, N_CHAINS, no_images_of, print_judgement, run_chains, save_pictures
+from benchmarks.energy_judges import N_CHAINS, no_images_of, print_judgement, run_chains, save_pictures
 from scratchgen.schedules import LinearDecay
 
 DATA_NOISE, RATE, BATCH_SIZE = 0.2, 1e-3, 128
+DYNAMICS = sg.Langevin(n_steps=30, step_size=0.005)
+COOLING = sg.Langevin(n_steps=300, step_size=0.005, temperature=0.5)
 N_UNSEEN = 2_000
 N_CLASSIFIED = 20_000  # training digits of the classifiers
 REGULARISATIONS = (1.0, 10.0)  # C of the classifiers
@@ -35,7 +37,7 @@ def train(energy: str, x: np.ndarray, seed: int, epochs: int, weights: Path | No
     settings: dict[str, Any] = {
         "input_scale": 2.0,
         "loss": sg.Contrastive(regularisation=1e-4, buffer_size=5000, data_noise=DATA_NOISE),
-        "dynamics": sg.Langevin(n_steps=30, step_size=0.005),
+        "dynamics": DYNAMICS,
         "box": (0.0, 1.0),
         "seed": seed,
     }
@@ -48,6 +50,14 @@ def train(energy: str, x: np.ndarray, seed: int, epochs: int, weights: Path | No
     return model
 
 
+def load(weights: Path) -> sg.EnergyModel:
+    """Return the model that an earlier run has kept."""
+    model = sg.load(weights)
+    if not isinstance(model, sg.EnergyModel) or model.n_visible != 784:
+        raise sg.InputError(f"{weights} holds no energy-based model of MNIST, but {model!r}")
+    return model
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.energy_mnist", description=__doc__.splitlines()[0])
     parser.add_argument("--energy", choices=EPOCHS, default="conv")
@@ -55,16 +65,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, help="by default 8 of the convolutional energy, 32 of the other")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to write digits that form from noise")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="where to keep the model, epoch by epoch")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the model that was kept there, train none")
     options = parser.parse_args(arguments)
 
     data, epochs = sg.datasets.load("mnist"), options.epochs or EPOCHS[options.energy]
+    if options.judge is None:
+        started = time.process_time()
+        model = train(options.energy, data.x_train, options.seed, epochs, options.weights)
+        print(f"{time.process_time() - started:.0f} s to train", flush=True)
+    else:
+        model = load(options.judge)
     started = time.process_time()
-    model = train(options.energy, data.x_train, options.seed, epochs, options.weights)
-    trained = time.process_time()
-    chains = run_chains(model, DATA_NOISE, sg.Stream(options.seed).child(2))
+    chains = run_chains(model, DATA_NOISE, COOLING, sg.Stream(options.seed).child(2))
     print(
-        f"{model.network}, seed {options.seed}, {epochs} epochs: {trained - started:.0f} s to train, "
-        f"{time.process_time() - trained:.0f} s for {N_CHAINS} chains of {MOMENTS[-1]} steps, and cooling",
+        f"{model.network}, seed {model.seed}, {model.epoch} epochs: "
+        f"{time.process_time() - started:.0f} s for {N_CHAINS} chains of {chains.n_steps} steps",
         flush=True,
     )
     unseen = data.x_test[:N_UNSEEN]
