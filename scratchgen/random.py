@@ -177,7 +177,7 @@ class Stream:
 
 
 class _Draws:
-    """What `Stream.draws` returns: `contextlib.contextmanager` would add a microsecond to each small kernel."""
+    """What `Stream.draws` returns: `contextlib.contextmanager` would add two microseconds to each kernel."""
 
     __slots__ = ("_n", "_stream")
 
