@@ -123,17 +123,14 @@ def locate(collection: Collection) -> list[Path]:
 
 def _download(collection: Collection, missing: list[PublishedFile]) -> None:
     folder = user_cache() / collection.folder
-    failures: list[tuple[str, Exception]] = []
+    reasons = []  # in the message; chained tracebacks of three failed downloads would fill screens
     for address in collection.addresses:
         try:
             for file in missing:
                 fetch(address, file, folder)  # one that an earlier address already gave is not fetched again
             return
         except (OSError, ValueError) as error:  # pooch: ValueError for a wrong checksum; all else is an OSError
-            failures.append((address, error))
-    reasons = [
-        f"{address} ({type(error).__name__}: {textwrap.shorten(str(error), 120)})" for address, error in failures
-    ]
+            reasons.append(f"{address} ({type(error).__name__}: {textwrap.shorten(str(error), 120)})")
     network = ", ".join(reasons) or "no address, for nobody serves these files"
     advice = ", or try again with a network connection" if reasons else ""
     data = os.environ.get(DATA_VARIABLE)
@@ -144,7 +141,7 @@ def _download(collection: Collection, missing: list[PublishedFile]) -> None:
         f"Tried: (1) ${DATA_VARIABLE}/{collection.folder} ({setting}); "
         f"(2) {folder}; (3) {network}. "
         f"Put the files, compressed or not, into (1) or (2){advice}."
-    ) from (failures[-1][1] if failures else None)
+    )
 
 
 def read_contents(path: Path) -> bytes:
