@@ -27,6 +27,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -141,13 +142,15 @@ class CapturedStep:
         """Take a step on a stream of its own, in memory of its own, then record it once more without taking it."""
         import cupy
 
-        pool, stream = cupy.cuda.MemoryPool(), _capture_stream(cupy.cuda.get_device_id())
+        pool, stream = cupy.cuda.MemoryPool(), _capture_stream(cupy.cuda.get_device_id(), threading.get_ident())
         cupy.cuda.get_current_stream().synchronize()  # the two streams know nothing of each other
         self._captured = None  # frees the memory of an earlier graph, which runs no more
         with stream, cupy.cuda.using_allocator(pool.malloc):
             x = cupy.array(batch)
             self.plain(x, record)  # after it kernels are compiled, the handle of cuBLAS is made, memory is in the pool
             stream.synchronize()
+            if self._what_a_graph_would_hold(batch) != present:
+                return  # a schedule has moved on with the step just taken: the graph would hold its next value
             try:
                 stream.begin_capture()
                 terms = self.plain.evaluate_(x)
@@ -172,8 +175,11 @@ class CapturedStep:
 
 
 @functools.cache
-def _capture_stream(device: int) -> Any:
-    """Return the stream that captures on this device. One for good: a handle of cuBLAS belongs to it."""
+def _capture_stream(device: int, thread: int) -> Any:
+    """Return the stream that captures on this device for this thread: what another thread does must not get recorded.
+
+    One for good: a handle of cuBLAS belongs to it.
+    """
     import cupy
 
     return cupy.cuda.Stream(non_blocking=True)

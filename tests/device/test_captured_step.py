@@ -93,6 +93,20 @@ def test_a_graph_is_left_when_what_it_holds_has_changed(device):
     assert (step.n_made, step.n_replayed) == (5, 3)
 
 
+def test_a_graph_holds_the_schedule_of_the_steps_that_replay_it(device):
+    """The value changes right after two equal steps, when a graph could be captured, and comes back."""
+
+    def beta(step):
+        return 1.0 if step % 3 == 2 else 0.0
+
+    results = []
+    for make in (PlainStep, lambda model: CapturedStep(model, BATCH)):
+        vae = sg.VAE(N_VISIBLE, hidden=(5,), n_latent=2, beta=beta, backend=device.backend)
+        results.append(train(vae, make(vae), X, device))
+    for without, with_graph in zip(*results, strict=True):
+        np.testing.assert_array_equal(without, with_graph)
+
+
 def test_models_that_cannot_be_captured_train_without(device):
     model = sg.EnergyModel(N_VISIBLE, (5,), dynamics=Langevin(n_steps=1), backend=device.backend)
     step = CapturedStep(model, BATCH)
