@@ -29,7 +29,6 @@ from scratchgen.models.likelihood import (
     BernoulliLikelihood,
     check_sigma,
 )
-from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.objectives import VAETerms, elbo_terms
 from scratchgen.models.semi_supervised import bayes
 from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, LabelledModel
@@ -176,34 +175,17 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         )
         super().__init__(settings, self._layout(), seed, dtype, backend)
 
-    # ------------------------------------------------------------------------------------------- initial values, prior
+    # ------------------------------------------------------------------------------------------------- initial values
 
     def _layout(self) -> Any:
         return ConditionalVAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Labelled) -> None:
         """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
-        if self.class_prior == "estimated":
-            counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
-            self.p_y[...] = counts / counts.sum()
+        self.estimate_prior_(x)
         bias = self.params.decoder[-1].b
         if self.images is None and not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.x.mean(axis=0))
-
-    def reset(self) -> None:
-        """Start again, the classes equally probable."""
-        super().reset()
-        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
-
-    def own_state(self) -> State:
-        """Return p(y)."""
-        return State({"class_prior": self.p_y})
-
-    def restore_own(self, state: State) -> None:
-        """Take over p(y)."""
-        check_arrays(state.arrays, {"class_prior": self.p_y})
-        check_names("values", state.values, {})
-        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 

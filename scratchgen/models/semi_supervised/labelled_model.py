@@ -13,8 +13,8 @@ from typing import Any
 from scratchgen import training
 from scratchgen.errors import InputError
 from scratchgen.history import History
-from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels
-from scratchgen.models.model import Model
+from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels, one_hot
+from scratchgen.models.model import Model, State, check_arrays, check_names
 from scratchgen.random import Stream
 from scratchgen.training.mixed import MixedSource
 from scratchgen.typing import Array
@@ -34,9 +34,14 @@ class LabelledModel(Model):
     ----------
     n_classes : int
         Labels are 0, ..., n_classes - 1.
+    class_prior : {"uniform", "estimated"}
+        What p(y) is.
+    p_y : array (n_classes,)
+        The probability of each class; equal ones until training begins.
     """
 
     n_classes: int
+    class_prior: str
 
     @abstractmethod
     def check_examples(self, x: Any, name: str = "x") -> Array:
@@ -51,6 +56,29 @@ class LabelledModel(Model):
     @abstractmethod
     def class_probabilities(self, x: Array) -> Array:
         """Return the probability of each class for a few examples, (n, n_classes), without checking the input."""
+
+    # -------------------------------------------------------------------------------------------- the class prior
+
+    def reset(self) -> None:
+        """Start again, the classes equally probable."""
+        super().reset()
+        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
+
+    def estimate_prior_(self, x: Labelled) -> None:
+        """Set p(y) to the frequencies of the labels where it is to be estimated."""
+        if self.class_prior == "estimated":
+            counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
+            self.p_y[...] = counts / counts.sum()
+
+    def own_state(self) -> State:
+        """Return p(y)."""
+        return State({"class_prior": self.p_y})
+
+    def restore_own(self, state: State) -> None:
+        """Take over p(y)."""
+        check_arrays(state.arrays, {"class_prior": self.p_y})
+        check_names("values", state.values, {})
+        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
 
     # ---------------------------------------------------------------------------------------------------- training
 

@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.labels import Labelled, one_hot
-from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.semi_supervised.features import feature_vae, settings_of
 from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, LabelledModel
 from scratchgen.models.semi_supervised.prediction_terms import (
@@ -216,23 +215,11 @@ class PredictionConstrainedVAE(LabelledModel):
         place[...] = self.vae.theta
         self.vae.theta, self.vae.params = place, self.params.vae
         self.classifier_network.initialise_(self.params.classifier, stream)
-        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
 
     def adapt_to_data_(self, x: Labelled) -> None:
         """Set the decoder's output bias as `VAE` does, and the class prior where it is to be estimated."""
         self.vae.adapt_to_data_(x.x)
-        if self.class_prior == "estimated":
-            self.p_y[...] = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).mean(axis=0)
-
-    def own_state(self) -> State:
-        """Return the class prior."""
-        return State({"class_prior": self.p_y})
-
-    def restore_own(self, state: State) -> None:
-        """Take over the class prior."""
-        check_arrays(state.arrays, {"class_prior": self.p_y})
-        check_names("values", state.values, {})
-        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"])
+        self.estimate_prior_(x)
 
     # -------------------------------------------------------------------------------------- data, noise, schedules
 

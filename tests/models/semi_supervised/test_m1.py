@@ -69,7 +69,8 @@ def test_accuracies_are_recorded_once_the_classifier_is_fitted(tmp_path):
     assert together.validation_accuracy[1] == history.validation_accuracy[1]
     of_known = np.where(np.arange(12) < 5, y, -1)
     partly = small()
-    assert partly.fit(X, Y, validation=(x, of_known), **TRAINING).validation_accuracy[1] == partly.accuracy(x[:5], y[:5])
+    columns = partly.fit(X, Y, validation=(x, of_known), **TRAINING).columns
+    assert columns["validation_accuracy"][1] == partly.accuracy(x[:5], y[:5])
     assert "validation_accuracy" not in small().fit(X, Y, validation=x, **TRAINING).columns
 
 
