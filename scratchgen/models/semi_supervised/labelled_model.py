@@ -6,6 +6,7 @@ Wherever another model takes data x - in its loss, its noise, its training - suc
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -174,7 +175,14 @@ class LabelledModel(Model):
     # -------------------------------------------------------------------------------------------------- prediction
 
     def predict_proba(self, x: Any, **options: Any) -> Array:
-        """Return the probability of each class for each example, (n, n_classes); options of `class_probabilities`."""
+        """Return the probability of each class for each example, (n, n_classes); options of `class_probabilities`.
+
+        Raises
+        ------
+        InputError
+            Bad examples, or an option that the model's predictions do not have.
+        """
+        self._check_options(options)
         return self._probabilities(self.check_examples(x), **options)
 
     def predict(self, x: Any, **options: Any) -> Array:
@@ -185,6 +193,15 @@ class LabelledModel(Model):
         """Return the share of examples whose label is the most probable class."""
         predicted = self.predict(x, **options)
         return float((predicted == self.check_classes(y, len(predicted), all_known=True)).mean())
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        _, *known = inspect.signature(self.class_probabilities).parameters
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise InputError(
+                f"the predictions of {type(self).__name__} take {', '.join(known) or 'no options'}, "
+                f"got {' and '.join(unknown)}: leave {'it' if len(unknown) == 1 else 'them'} out"
+            )
 
     def _probabilities(self, x: Array, **options: Any) -> Array:
         starts = range(0, len(x), _CHUNK_ROWS)

@@ -8,8 +8,8 @@ and one whose class is not known has the expectation of it over the classifier's
 
 .. math:: U(x) = \sum_c q(c|x) L(x, c) - H(q(y|x)).
 
-The sum over the classes is exact: each class of each unlabelled example makes a row (`scratchgen.ops.class_rows`) with
-noise of its own. With s the share of labelled examples in the data,
+The sum over the classes is exact: each class of each unlabelled example makes a row (`scratchgen.ops.class_rows`), all
+with the same draw of noise. With s the share of labelled examples in the data,
 
     loss = s mean_labelled L(x, y) + (1 - s) mean_unlabelled U(x) + classification_weight mean_labelled[-log q(y|x)].
 

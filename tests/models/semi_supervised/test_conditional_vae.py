@@ -155,6 +155,9 @@ def test_bad_arguments_of_use_are_refused():
     model = small()
     with pytest.raises(InputError, match="method must be one of 'importance', 'elbo', got 'exact'"):
         model.predict_proba(X, method="exact")
+    message = "the predictions of ConditionalVAE take method, n_samples, stream, got draws and how: leave them out"
+    with pytest.raises(InputError, match=message):
+        model.accuracy(X, Y, n_samples=2, draws=3, how="well")
     with pytest.raises(InputError, match="got labels from 3 to 3"):
         model.sample(2, y=3)
     with pytest.raises(InputError, match="labelled_per_batch must be an integer >= 1, got 0"):

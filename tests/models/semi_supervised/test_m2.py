@@ -146,5 +146,7 @@ def test_bad_input_is_refused():
         model.loss_and_grad((X, MIXED), np.zeros((5, 2)))
     with pytest.raises(InputError, match="y must hold a class for each example, 3 of 5 have the label -1"):
         model.accuracy(X, MIXED)
+    with pytest.raises(InputError, match="the predictions of M2 take no options, got n_samples: leave it out"):
+        model.predict(X, n_samples=0)
     with pytest.raises(InputError, match="got labels from -1 to 3"):
         model.fit(X, np.array([0, 1, 2, 3, -1]), epochs=1)
