@@ -45,6 +45,16 @@ def test_prediction_is_that_of_the_classifier_on_the_codes_of_the_labelled_examp
         assert m1.accuracy(digits.x_test, digits.y_test) > 0.7
 
 
+def test_regularisation_is_the_weight_of_the_errors():
+    codes = small().encode(X[:18])[0].astype(float)
+    for classifier, kind in (("logistic", LogisticRegression(C=0.05, max_iter=5000)), ("svm", SVC(C=0.05))):
+        m1 = small(classifier=classifier, regularisation=0.05).fit_classifier(X, Y)
+        scores = m1._fitted.decision_function(codes)
+        np.testing.assert_allclose(scores, kind.fit(codes, Y[:18]).decision_function(codes), rtol=1e-6)
+        other = small(classifier=classifier, regularisation=5.0).fit_classifier(X, Y)
+        assert np.abs(scores - other._fitted.decision_function(codes)).max() > 0.01
+
+
 def test_fit_trains_the_vae_on_all_examples_whichever_are_labelled():
     alone = sg.VAE(6, (5,), 2, activation="softplus", seed=0)
     alone.fit(X, validation=X[:4], **TRAINING)

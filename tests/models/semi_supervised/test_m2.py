@@ -7,6 +7,7 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import InputError
+from scratchgen.schedules import LinearWarmup
 
 N_CLASSES, N_LATENT = 3, 2
 X = sg.Stream(1, "numpy").uniform((5, 4), "float64")
@@ -84,6 +85,21 @@ def test_with_all_labels_it_is_the_conditional_vae_and_a_classifier():
     log_q = np.log(model.predict_proba(X)[np.arange(5), y])
     expected = conditional.loss_and_grad((X, y), noise)[0].loss - np.log(model.p_y[y]).mean() - 2 * log_q.mean()
     assert float(terms.loss) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_beta_of_the_loss_is_that_of_the_present_step():
+    model = small(beta=LinearWarmup(10, stop=2.0), classification_weight=0.3)
+    model.step = 4
+    batch = model.check_data((X, MIXED))
+    terms = model.evaluate_terms(batch, model.draw_noise(batch))
+    expected = terms.reconstruction + 0.8 * terms.kl + terms.class_kl + 0.3 * terms.classification
+    assert float(terms.loss) == pytest.approx(float(expected), rel=1e-13)
+
+
+def test_each_of_many_examples_has_its_own_prediction(backend):
+    model, x = small(backend=backend), sg.Stream(4, "numpy").uniform((2100, 4), "float64")
+    in_parts = [model.predict_proba(x[start : start + 700]) for start in (0, 700, 1400)]
+    np.testing.assert_allclose(model.predict_proba(x), np.concatenate(in_parts), rtol=1e-12)
 
 
 def training_curve(backend, epochs):
