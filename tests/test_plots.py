@@ -263,6 +263,7 @@ BAD_INPUT = {
     "data in space": (lambda: plots.reconstruction_field(decode, BOUNDS, x=MEAN_3D), r"x must .*\(n, 2\), got \(12, 3"),
     "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
     "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
+    "compared term that is none": (lambda: plots.training_curves(HISTORY, compared=("elbo",)), "among the terms.*elbo"),
     "grids of unequal numbers": (
         lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[1:]}, (4, 5)),
         "12 of data, 11 of samples",

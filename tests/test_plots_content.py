@@ -220,6 +220,31 @@ def test_terms_without_a_unit_are_called_so():
     assert plots.training_curves(history(), terms=["loss"], unit="").axes[0].get_ylabel() == "per example"
 
 
+def test_validation_is_drawn_where_it_is_asked_for_and_the_legend_stands_there():
+    figure = plots.training_curves(history(), compared=["kl"])
+    assert [len(ax.lines) for ax in figure.axes] == [1, 1, 2]
+    assert [ax.get_legend() is None for ax in figure.axes] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("n", "n_columns"), [(1, [1]), (3, [3]), (4, [4]), (5, [3, 2]), (6, [3, 3]), (7, [4, 3]), (9, [3] * 3)]
+)
+def test_panels_wrap_into_rows_of_at_most_four(n, n_columns):
+    names = [f"term_{i}" for i in range(n)]
+    figure = plots.training_curves(History({"epoch": [1, 2], **{name: [2.0, 1.0] for name in names}}), names)
+    rows = [ax.get_subplotspec().rowspan.start for ax in figure.axes]
+    assert [rows.count(row) for row in sorted(set(rows))] == n_columns
+    named = [ax.get_ylabel() for ax in figure.axes]
+    assert [bool(name) for name in named] == [ax.get_subplotspec().is_first_col() for ax in figure.axes]
+
+
+def test_an_accuracy_has_no_nats():
+    columns = {"loss": [2.0, 1.0], "class_kl": [1.0, 1.0], "accuracy": [0.5, 0.75], "validation_accuracy": [0.5, 0.6]}
+    figure = plots.training_curves(History({"epoch": [1, 2], **columns}), ["loss", "class_kl", "accuracy"])
+    assert [ax.get_title() for ax in figure.axes] == ["loss", "class KL", "accuracy"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["nats per example", "", "share predicted rightly"]
+
+
 def test_energies_of_each_kind_are_drawn_and_of_nothing_else():
     columns = {"energy_of_data": [1.0, 2.0], "energy_of_validation": [1.5, 2.5], "energy_of_noise": [9.0, 8.0]}
     (ax,) = plots.energy_curves(History({"epoch": [3, 4], "loss": [0.0, 0.0], **columns})).axes

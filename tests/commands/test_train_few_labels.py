@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.special import logsumexp
 
 import scratchgen as sg
+from scratchgen import plots
 from scratchgen.datasets import Dataset
 from scratchgen.schedules import LinearWarmup
 
@@ -218,6 +220,27 @@ def test_a_run_is_not_resumed_without_its_labels(content: bytes | None, train: T
     if content is not None:
         Path("out/m2-labels.npy").write_bytes(content)
     assert "cannot read which labels the run has seen" in train("m2", "--epochs", "2", "--resume").error
+
+
+@every
+def test_curves_compare_with_validation_what_means_the_same_where_labels_are_missing(
+    kind: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Figure] = {}
+    original = plots.training_curves
+
+    def record(*arguments: Any, **options: Any) -> Figure:
+        drawn["curves"] = original(*arguments, **options)
+        return drawn["curves"]
+
+    monkeypatch.setattr(plots, "training_curves", record)
+    run("train", kind, *SMALL, "--out", "out")
+    two = {"reconstruction", "KL"} | {"cvae": {"loss"}, "m1": {"loss"}, "m2": {"classification", "accuracy"}}.get(
+        kind, {"prediction", "accuracy"}
+    )
+    assert {ax.get_title() for ax in drawn["curves"].axes if len(ax.lines) == 2} == two
+    one = {"m2": {"loss", "class KL"}, "pc-vae": {"loss", "consistency", "aggregate"}}.get(kind, set())
+    assert {ax.get_title() for ax in drawn["curves"].axes if len(ax.lines) == 1} == one
 
 
 # ----------------------------------------------------------------------------------------------- M1 + M2

@@ -10,7 +10,7 @@ M1 and the prediction-constrained VAE have a VAE, of which everything is said th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,8 +162,14 @@ def _style_clusters(model: ConditionalVAE, data: Dataset) -> Figure:
     return plots.latent_clusters(mean, np.array(data.classes)[data.y_test])
 
 
-def _training_curves(model: Any, data: Dataset) -> Figure:
-    return plots.training_curves(model.history, model.term_names)
+def _curves(description: str, compared: Sequence[str] | None = None) -> Picture:
+    """Return the picture of the terms, and of the accuracy where it is recorded; `compared` as of the plot."""
+
+    def draw(model: Any, data: Dataset) -> Figure:
+        accuracy = ("accuracy",) if "accuracy" in model.history.columns else ()
+        return plots.training_curves(model.history, (*model.term_names, *accuracy), compared=compared)
+
+    return Picture(description, draw)
 
 
 def _drawn_of_vae(picture: Picture) -> Picture:
@@ -186,10 +192,15 @@ _OF_CLASSES: Mapping[str, Picture] = {
         _style_clusters,
         lambda model, data: model.n_latent >= 2,
     ),
-    "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
+    "training-curves.png": _curves("the terms of the loss, epoch by epoch"),
 }
+# The validation data have all their labels: what is asked of examples without one is nothing there, or another thing.
+_PARTLY = "the terms of the loss, epoch by epoch; of validation data those that mean the same with all labels known"
+_OF_M2 = _OF_CLASSES | {"training-curves.png": _curves(_PARTLY, ("reconstruction", "kl", "classification", "accuracy"))}
 _OF_VAE = {name: _drawn_of_vae(picture) for name, picture in vae.FAMILY.pictures.items()}
-_OF_CONSTRAINED = _OF_VAE | {"training-curves.png": _OF_CLASSES["training-curves.png"]}
+_OF_CONSTRAINED = _OF_VAE | {
+    "training-curves.png": _curves(_PARTLY, ("reconstruction", "kl", "prediction", "accuracy"))
+}
 
 
 def _settings(model: Any) -> Mapping[str, Any]:
@@ -210,14 +221,14 @@ CONDITIONAL = Family(
     visible=_visible_of_conditional,
 )
 M2_FAMILY = Family(
-    _describe_m2, _settings, _held_out, _sample, _OF_CLASSES, predict=_predict, visible=_visible_of_conditional
+    _describe_m2, _settings, _held_out, _sample, _OF_M2, predict=_predict, visible=_visible_of_conditional
 )
 STACKED = Family(
     _describe_stacked,
     _options_of_codes,
     _held_out_codes,
     _sample,
-    _OF_CLASSES,
+    _OF_M2,
     predict=_predict,
     visible=_visible_of_vae,
 )
