@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scratchgen.cli.expansion import expanded
+from scratchgen.cli.expansion import by_data, expanded
 from scratchgen.cli.groups import train
 from scratchgen.cli.train_vae import ELBO, DenseNetworks, Distributions
 from scratchgen.commands.options import Evaluation, Run
@@ -89,8 +89,16 @@ class Networks(DenseNetworks):
 
 _LABELS, _NETWORKS, _ELBO = Labels(), Networks(hidden="500"), ELBO()
 _ALL_LABELS = Labels("all")
-_DISTRIBUTIONS = Distributions(latent=50, activation="softplus")
-_RUNS = {name: Run(name, out=Path(f"runs/{name}")) for name in ("cvae", "m1", "m2", "pc-vae")}
+# The digits are few and have 64 grey pixels: taken as probabilities these say so little that z would not be used.
+_DISTRIBUTIONS = by_data(
+    Distributions(latent=50, activation="softplus"),
+    {"digits": Distributions(latent=10, activation="softplus", likelihood="gaussian", sigma="0.2")},
+)
+_RUNS = {
+    name: by_data(Run(name, out=Path(f"runs/{name}")), {"digits": Run(name, epochs=60, out=Path(f"runs/{name}"))})
+    for name in ("cvae", "m1", "m2", "pc-vae")
+}
+_CLASSIFICATION_WEIGHT = by_data(0.1, {"digits": 10.0})
 
 
 def _train(
@@ -155,6 +163,7 @@ def train_m1(
 @train.command("m2")
 @expanded
 def train_m2(
+    context: typer.Context,
     labels: Labels = _LABELS,
     labelled_per_batch: LabelledPerBatch = None,
     features: Annotated[
@@ -169,7 +178,7 @@ def train_m2(
     elbo: ELBO = _ELBO,
     classification_weight: Annotated[
         float, typer.Option(min=0, help="Of -log q(y|x) of the labelled images in the loss.")
-    ] = 0.1,
+    ] = _CLASSIFICATION_WEIGHT,
     class_prior: ClassPrior = "uniform",
     run: Run = _RUNS["m2"],
 ) -> None:
@@ -188,9 +197,8 @@ def train_m2(
     from scratchgen.models.semi_supervised.stacked import M1M2
 
     if features is not None:
-        by_default = Distributions().settings() | ELBO().settings()
         for name in ("likelihood", "output_mean", "sigma", "binarise"):  # M1M2 refuses them, or has its own default
-            if settings[name] == by_default[name]:
+            if context.get_parameter_source(name).name != "COMMANDLINE":
                 del settings[name]
     _train(
         run,

@@ -200,7 +200,7 @@ def test_resuming_equals_not_stopping(kind: str, train: Train) -> None:
         ("m2", ("--label-seed", "1"), "out/m2-labels.npy holds other labels"),
         ("cvae", ("--labels", "50"), "out/cvae-labels.npy holds other labels"),
         ("m1", ("--classifier", "svm"), "was trained with classifier 'logistic', not 'svm'"),
-        ("m2", ("--classification-weight", "2"), "was trained with classification_weight 0.1, not 2.0"),
+        ("m2", ("--classification-weight", "2"), "was trained with classification_weight 10.0, not 2.0"),
         ("pc-vae", ("--consistency-weight", "2"), "was trained with consistency_weight 10.0, not 2.0"),
     ],
 )
@@ -255,6 +255,12 @@ def test_codes_of_a_vae_are_learnt_from(stacked: Train) -> None:
     assert _wrong(result.stdout)[0] == _errors(model.predict(FEWER.x_test), FEWER.y_test)
 
 
+@pytest.mark.parametrize("sigma", ["1", "0.2"])  # the defaults of pixels
+def test_a_sigma_of_the_codes_that_is_asked_for_is_theirs(sigma: str, stacked: Train) -> None:
+    stacked("--sigma", sigma)
+    assert _saved("m2").sigma == float(sigma)
+
+
 def test_codes_of_m1_are_learnt_from(train: Train) -> None:
     train("m1")
     assert train("m2", "--features", "out/m1.safetensors").exit_code == 0
@@ -278,7 +284,7 @@ def test_resuming_asks_for_the_same_codes(stacked: Train, train: Train) -> None:
     ("options", "message"),
     [
         (("--binarise",), "binarise is not to be chosen where codes of a VAE are the data"),
-        (("--likelihood", "gaussian"), "likelihood is not to be chosen"),
+        (("--likelihood", "gaussian"), "likelihood is not to be chosen"),  # that of digits by default
         (("--channels", "4"), "the codes of a VAE are no images: leave --channels out"),
         (("--features", "out/m2.safetensors"), "takes a VAE or an M1, out/m2.safetensors holds a model of kind M2"),
         (("--features", "nowhere"), "nowhere does not exist"),
