@@ -121,6 +121,23 @@ def test_all_labels_can_be_asked_for(train: Train) -> None:
     assert "300 of them labelled" in train("m2", "--labels", "all").stdout
 
 
+@every
+def test_defaults_are_those_of_the_data(kind: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, tuple[Any, Any]] = {}
+    monkeypatch.setattr(
+        "scratchgen.commands.train.train_model",
+        lambda run, model_class, settings, *rest, **options: asked.update({run.data: (run, settings)}),
+    )
+    for data in ("digits", "mnist"):
+        assert run("train", kind, "--data", data).exit_code == 0
+    expected = {"digits": (60, 10, "gaussian", 0.2, 10.0), "mnist": (10, 50, "bernoulli", 1.0, 0.1)}
+    for data, (epochs, n_latent, likelihood, sigma, weight) in expected.items():
+        settings = {"n_latent": n_latent, "likelihood": likelihood, "sigma": sigma, "hidden": (500,)}
+        settings |= {"classification_weight": weight} if kind == "m2" else {}
+        assert asked[data][0].epochs == epochs
+        assert asked[data][1] | settings == asked[data][1]
+
+
 COMMON = (
     "--latent 4 --activation relu --sigma learned --likelihood gaussian --output-mean sigmoid --beta 0.5 --draws 2 "
 )
