@@ -161,16 +161,19 @@ def _reverse_kl(p: Density, mean: np.ndarray, log_var: np.ndarray) -> tuple[floa
         uncertainty = float(np.abs(np.subtract(*expectations)).max())
         if uncertainty <= _TOLERANCE:
             break
-    divergence, *gradient = expectations[0]
+    cross_entropy, dshift, dlog_var = np.split(expectations[0], [1, 3])
     entropy = np.sum(0.5 * (np.log(2 * np.pi * np.e) + log_var))
-    return float(divergence - entropy), gradient - np.array([0, 0, 0.5, 0.5]), uncertainty
+    gradient = np.concatenate([dshift * np.exp(-0.5 * log_var), dlog_var - 0.5])
+    return float(cross_entropy[0] - entropy), gradient, uncertainty
 
 
 def _expectations(p: Density, mean: np.ndarray, log_var: np.ndarray, n: int) -> list[np.ndarray]:
-    """Return E_q[-log p] and its derivatives by mean and log_var, (5,), with all nodes and with every other one."""
+    """Return E_q[-log p] and its derivatives, (5,), with all nodes and with every other one.
+
+    The derivatives are by shifts of the mean in units of sigma, which do not depend on the scale of x, and by log_var.
+    """
     epsilon = np.arange(-_REACH * n, _REACH * n + 1) / n
-    sigma = np.exp(0.5 * log_var)
-    x = mean[:, None] + sigma[:, None] * epsilon  # (2, nodes)
+    x = mean[:, None] + np.exp(0.5 * log_var)[:, None] * epsilon  # (2, nodes)
     points = np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 2)
     energy = p.energy(points).reshape(epsilon.size, epsilon.size)
     found = []
@@ -180,5 +183,5 @@ def _expectations(p: Density, mean: np.ndarray, log_var: np.ndarray, n: int) -> 
         weights /= weights.sum()
         factors = weights * np.stack([np.ones_like(e), e, 0.5 * (e * e - 1)])
         f = factors @ energy[::step, ::step] @ factors.T  # (3, 3): q's density is a product, and so are its derivatives
-        found.append(np.array([f[0, 0], f[1, 0] / sigma[0], f[0, 1] / sigma[1], f[2, 0], f[0, 2]]))
+        found.append(np.array([f[0, 0], f[1, 0], f[0, 1], f[2, 0], f[0, 2]]))
     return found
