@@ -137,6 +137,7 @@ _MODELS = (
     _Entry(M2, "images", _CLASS_IMAGES, labels=_MIXED),
     _Entry(M1M2, "mixed", _CODES, labels=_MIXED),
     _Entry(LinearGaussianModel, "exact", {"n_visible": _VISIBLE, "n_latent": 2}),
+    _Entry(LinearGaussianModel, "more latent variables", {"n_visible": _VISIBLE, "n_latent": _VISIBLE + 2}),
     _Entry(RBM, "bernoulli", _RBM),
     _Entry(RBM, "bernoulli penalties", _RBM | _PENALTIES),
     _Entry(RBM, "gaussian", _RBM | {"visible": "gaussian", "sigma": 0.4}),

@@ -104,6 +104,15 @@ def test_a_fit_that_fails_leaves_the_earlier_one(run: Run, without_pictures: Non
     assert Path("out/linear.safetensors").read_bytes() == before
 
 
+def test_as_many_latent_variables_as_pixels_are_an_error_that_leaves_the_earlier_fit(
+    run: Run, without_pictures: None
+) -> None:
+    _train(run)
+    before = Path("out/linear.safetensors").read_bytes()
+    assert "n_latent must be below n_visible = 64, got 64" in _train(run, "--latent", "64", "--overwrite").error
+    assert Path("out/linear.safetensors").read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_written_is_found_before_the_fit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LinearGaussianModel, "fit", lambda *arguments: pytest.fail("fitted"))
     Path("file").touch()
