@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scratchgen.errors import InputError
 from scratchgen.ops.divergences import (
+    kl_bernoulli_backward,
     kl_bernoulli_forward,
     kl_categorical_backward,
     kl_categorical_forward,
@@ -63,6 +64,24 @@ def test_classes_of_probability_zero_leave_value_and_gradient_finite(dtype):
     assert kl[0] > 80  # -log of the smallest number
     with np.errstate(over="raise"):
         assert np.isfinite(kl_categorical_backward(np.ones(3, dtype), cache)[0]).all()
+
+
+# ---- Bernoulli ----
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_probabilities_of_zero_and_one_leave_value_and_gradient_finite(dtype):
+    p, q = np.array([[0.0], [0.0], [1.0], [1.0]], dtype), np.array([[0.0], [1.0], [0.0], [1.0]], dtype)
+    with np.errstate(all="raise"):
+        kl, cache = kl_bernoulli_forward(p, q)
+        dp, dq = kl_bernoulli_backward(np.ones(4, dtype), cache)
+    for array in (kl, dp, dq):
+        assert array.dtype == dtype
+        assert np.isfinite(array).all()
+    np.testing.assert_allclose(kl[[0, 3]], 0, atol=1e-6)
+    assert (kl[[1, 2]] > 15).all()  # -log of the distance to the next number
+    assert (np.sign(dp[:, 0]) == [0, -1, 1, 0]).all()
+    assert (np.sign(dq[:, 0]) == [0, 1, -1, 0]).all()
 
 
 # ---- Gaussian ----
