@@ -179,6 +179,26 @@ def check_latents(name: str, z: Any, n_rows: int, n_latent: int, backend: Backen
     return check_vectors(name, z, n_latent, backend, dtype)
 
 
+def check_gaussians(x: Any, mean: Any, log_var: Any, n_latent: int | None = None) -> tuple[Array, Array, Array]:
+    """Return examples (n, n_visible), and mean and log_var of one Gaussian for each, both (n, n_latent).
+
+    They are neither moved nor cast.
+
+    Raises
+    ------
+    InputError
+        Another shape, which would be broadcast; no element, not real numbers, NaN or infinite.
+    """
+    x, mean, log_var = (check_float_array(n, v) for n, v in (("x", x), ("mean", mean), ("log_var", log_var)))
+    if x.ndim != 2:
+        raise InputError(f"x must have shape (n, n_visible), got {tuple(x.shape)}")
+    wanted = (x.shape[0], mean.shape[-1] if n_latent is None else n_latent)
+    for name, array in (("mean", mean), ("log_var", log_var)):
+        if tuple(array.shape) != wanted:
+            raise InputError(f"{name} must have shape (n, n_latent) = {wanted}, got {tuple(array.shape)}")
+    return x, mean, log_var
+
+
 def _from_nested(name: str, x: Any) -> np.ndarray:
     try:
         return np.asarray(x)
