@@ -102,6 +102,7 @@ _MODELS = (
     _Entry(VAE, "learned sigma L=3 beta=0.5", _GAUSSIAN | {"sigma": "learned", "n_samples": 3, "beta": 0.5}),
     _Entry(ConvVAE, "bernoulli", _CONV_VAE),
     _Entry(ConvVAE, "relu L=2", _CONV_VAE | {"activation": "relu", "n_samples": 2}),
+    _Entry(ConvVAE, "iwae k=3", _CONV_VAE | {"objective": "iwae", "n_samples": 3}),
     _Entry(ConvVAE, "colour tanh", _COLOUR | {"output_mean": "tanh", "sigma": 0.4}),
     _Entry(ConvVAE, "colour learned sigma", _COLOUR | {"activation": "swish", "sigma": "learned"}),
     _Entry(Autoencoder, "bernoulli", _AUTOENCODER),
