@@ -87,7 +87,10 @@ BAD_INPUT = {
     "one variable": (lambda: mean_absolute_correlation(np.arange(3.0)[:, None]), "no other"),
     "one in use": (lambda: mean_absolute_correlation(np.eye(3), [True, False, False]), "two .* in use, got 1 of 3"),
     "none in use": (lambda: mean_absolute_correlation(np.eye(3), np.zeros(3, dtype=bool)), "two .* in use, got 0 of 3"),
-    "use of others": (lambda: mean_absolute_correlation(np.eye(3), [True, True]), r"\(3,\) of bool, got \(2,\) of bool"),
+    "use of others": (
+        lambda: mean_absolute_correlation(np.eye(3), [True, True]),
+        r"\(3,\) of bool, got \(2,\)",
+    ),
     "use by number": (lambda: mean_absolute_correlation(np.eye(3), [0, 1, 1]), r"\(3,\) of bool, got \(3,\) of int64"),
     "NaN": (lambda: code_correlation([[np.nan, 1.0], [0.0, 1.0]]), "mean has NaN"),
     "shapes": (lambda: kl_per_dimension(np.zeros((2, 3)), np.zeros((2, 2))), r"got \(2, 3\) and \(2, 2\)"),
