@@ -57,7 +57,11 @@ def test_the_spread_of_each_rule_is_a_panel_that_says_its_variance():
     ]
     for ax in figure.axes:
         assert ax.lines[0].get_xdata()[0] == 0.25
+    assert "example 1" in figure.axes[-1].get_xlabel()
+    assert "unit 2" in figure.axes[-1].get_xlabel()
     figure.savefig(io.BytesIO())
+    label = figure.axes[-1].xaxis.label.get_window_extent()
+    assert figure.bbox.x0 <= label.x0 < label.x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize(
