@@ -95,7 +95,9 @@ def test_histograms_stack_the_labels_to_the_density_of_all_codes():
     figure = plots.code_histograms(codes, labels, n_bins=20)
     assert [ax.get_xlabel() for ax in figure.axes] == [f"$z_{{{k}}}$" for k in range(1, 6)]
     for k, ax in enumerate(figure.axes):
-        top, edges, bottom = (np.array(parts) for parts in zip(*(steps.get_data() for steps in ax.patches), strict=True))
+        top, edges, bottom = (
+            np.array(parts) for parts in zip(*(steps.get_data() for steps in ax.patches), strict=True)
+        )
         left, height, width = edges[:, :-1], top - bottom, np.diff(edges, axis=1)  # (4, 20)
         np.testing.assert_allclose(bottom, np.cumsum(height, axis=0) - height, atol=1e-12)
         assert (height * width).sum() == pytest.approx(1)
