@@ -87,6 +87,7 @@ PICTURES = {
     "free_energy_gap": lambda: plots.free_energy_gap(RBM_HISTORY),
     "annealing_curves": lambda: plots.annealing_curves({"a": HISTORY, "b": HISTORY}, terms=("loss", "kl")),
     "code_histograms": lambda: plots.code_histograms(MEAN_3D, LABELS, n_bins=10),
+    "code_histograms_of_many_labels": lambda: plots.code_histograms(MEAN, np.arange(12), n_bins=10),
     "compared_latent_clusters": lambda: plots.compared_latent_clusters({"a": MEAN, "b": MEAN_3D}, LABELS),
     "compared_latent_planes": lambda: plots.compared_latent_planes({"a": MEAN, "b": 9 * MEAN, "c": 0 * MEAN}, LABELS),
 }

@@ -152,7 +152,7 @@ def test_clusters_show_each_mean_in_the_colour_of_its_label_and_name_the_label_a
     assert {text.get_text() for text in ax.texts} == set(names)
     for text in ax.texts:
         own = names == text.get_text()
-        np.testing.assert_allclose(text.get_position(), np.median(mean[own], axis=0))
+        np.testing.assert_allclose(text.xy, np.median(mean[own], axis=0))
         edge = to_rgba(text.get_bbox_patch().get_edgecolor(), alpha=1)
         shown = points.get_facecolor()[:, :3]
         assert (shown[own] == edge[:3]).all()

@@ -149,6 +149,23 @@ def _logit(p: Array) -> Array:
     return xp.log(p / (1 - p))
 
 
+def check_likelihood_settings(
+    likelihood: str, output_mean: str, sigma: float | str = 1.0, binarise: bool = False
+) -> None:
+    """Refuse what is set to something other than its default and has no effect with this likelihood.
+
+    Raises
+    ------
+    InputError
+        A mean or sigma of a Gaussian is set for a Bernoulli likelihood, or draws of 0 and 1 for a Gaussian one.
+    """
+    for name, is_set in (("output_mean", output_mean != "linear"), ("sigma", sigma != 1.0)):
+        if likelihood == "bernoulli" and is_set:
+            raise InputError(f"{name} is that of a Gaussian likelihood: leave it out, or use likelihood='gaussian'")
+    if likelihood == "gaussian" and binarise:
+        raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+
+
 def check_sigma(sigma: float | str) -> float | str:
     """Return `sigma` if it is a finite positive number or "learned"."""
     if sigma == "learned":

@@ -37,6 +37,7 @@ from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
+    check_likelihood_settings,
     check_sigma,
 )
 from scratchgen.models.model import Model
@@ -165,8 +166,7 @@ class VAE(GaussianLatents, Model):
         self.binarise = bool(binarise)
         if self.objective == "iwae" and self.beta != 1.0:
             raise InputError("beta weighs the KL divergence of objective='elbo': leave it out, or choose that")
-        if self.likelihood == "gaussian" and self.binarise:
-            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+        check_likelihood_settings(self.likelihood, self.output_mean, self.sigma, self.binarise)
         settings = {
             "n_visible": self.n_visible,
             "hidden": self.hidden,

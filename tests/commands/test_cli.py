@@ -120,6 +120,8 @@ WRONG = {
     ("train", "vae", "--sigma", "0"): "sigma must be a finite number > 0",
     ("train", "vae", "--likelihood", "poisson"): "'bernoulli', 'gaussian', got 'poisson'",
     ("train", "vae", "--output-mean", "exp"): "output_mean must be one of",
+    ("train", "vae", "--output-mean", "tanh"): "output_mean is that of a Gaussian likelihood",
+    ("train", "vae", "--sigma", "0.3"): "sigma is that of a Gaussian likelihood",
     ("train", "vae", "--activation", "gelu"): "unknown activation 'gelu'",
     ("train", "vae", "--dtype", "float16"): "float32, float64, got float16",
     ("train", "vae", "--seed", str(2**64)): "seed must be an integer in [0, 2**64)",

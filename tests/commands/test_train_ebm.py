@@ -192,7 +192,7 @@ def test_models_of_intensities_refuse_points(model: str, run: Run) -> None:
 @pytest.mark.parametrize(
     ("model", "pictures"),
     [
-        ("vae", {"training-curves.png", "latent-kl.png"}),
+        ("vae", {"training-curves.png", "latent-kl.png", "latent-correlation.png"}),
         ("rbm", {"free-energies.png", "free-energy-gap.png"}),
         ("autoencoder", {"training-curves.png"}),
     ],

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _BLOCK = 100  # examples between two updates of the progress bar
 N_SAMPLES = 100
+PLANE_LIMIT = 3.0  # of z: as far as most codes are
+MOST_HISTOGRAMS = 20
 
 
 def _describe(vae: VAE) -> str:
@@ -95,6 +97,18 @@ def _latent_clusters(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     return plots.latent_clusters(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
 
 
+def _linear_plane(vae: VAE, data: Dataset) -> Figure:
+    return plots.linear_latent_plane(vae.decode, image_shape_of(data), limit=PLANE_LIMIT)
+
+
+def _histograms(vae: VAE, data: Dataset) -> Figure:
+    return plots.code_histograms(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
+
+
+def _correlation(vae: VAE, data: Dataset) -> Figure:
+    return plots.correlation_matrix(vae.encode(data.x_test)[0])
+
+
 def _kl_bars(vae: VAE, data: Dataset) -> Figure:
     return plots.kl_bars(*vae.encode(data.x_test))
 
@@ -113,13 +127,28 @@ PICTURES = {  # of the linear Gaussian model too
         lambda vae, data: vae.n_latent >= 2 and data.y_test is not None,
     ),
 }
-_OF_TRAINING = {
+_OF_VAE = {
     "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
     "latent-kl.png": Picture(
         "what each latent variable adds to the KL divergence: those without a bar are not in use",
         _kl_bars,
         lambda vae, data: vae.n_latent > 2,
     ),
+    "latent-correlation.png": Picture(
+        "the correlation of each pair of latent variables over the held-out images",
+        _correlation,
+        lambda vae, data: vae.n_latent > 2,
+    ),
+    "latent-histograms.png": Picture(
+        "how each latent variable of the held-out images is distributed, by label",
+        _histograms,
+        lambda vae, data: vae.n_latent <= MOST_HISTOGRAMS and data.y_test is not None,
+    ),
+    "latent-plane-linear.png": Picture(
+        f"what the decoder makes of points at even distances, up to {PLANE_LIMIT:g} from the middle along each axis",
+        _linear_plane,
+        PICTURES["latent-plane.png"].suits,
+    ),
 }
 
-FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, sample, PICTURES | _OF_TRAINING)
+FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, sample, PICTURES | _OF_VAE)

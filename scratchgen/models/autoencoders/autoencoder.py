@@ -33,7 +33,13 @@ from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.kernels.matmul import sum_of_squares
 from scratchgen.models.autoencoders.pca import compare_with_pca
-from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS, BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.likelihood import (
+    LIKELIHOODS,
+    OUTPUT_MEANS,
+    BernoulliLikelihood,
+    GaussianLikelihood,
+    check_likelihood_settings,
+)
 from scratchgen.models.model import Model
 from scratchgen.nn.mlp import (
     Layers,
@@ -158,6 +164,7 @@ class Autoencoder(Model):
         self.activation = check_activation(activation)
         self.code_activation = check_activation(code_activation)
         self.output_mean = check_choice("output_mean", output_mean, OUTPUT_MEANS)
+        check_likelihood_settings(self.likelihood, self.output_mean)
         settings = {
             "n_visible": self.n_visible,
             "hidden": self.hidden,

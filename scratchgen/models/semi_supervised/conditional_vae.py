@@ -27,6 +27,7 @@ from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
+    check_likelihood_settings,
     check_sigma,
 )
 from scratchgen.models.model import State, check_arrays, check_names
@@ -147,8 +148,7 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         self.sigma = check_sigma(sigma)
         self.binarise = bool(binarise)
         self.class_prior = check_choice("class_prior", class_prior, CLASS_PRIORS)
-        if self.likelihood == "gaussian" and self.binarise:
-            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+        check_likelihood_settings(self.likelihood, self.output_mean, self.sigma, self.binarise)
         self.images = None if image_shape is None else Convolutions(self.n_visible, image_shape, channels, kernel)
         settings = {
             "n_visible": self.n_visible,

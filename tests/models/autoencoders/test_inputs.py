@@ -30,6 +30,11 @@ def small(kind=sg.Autoencoder, **options):
         ("weight_decay", float("nan"), "weight_decay must be a finite number >= 0, got nan"),
         ("activation", "gelu", "unknown activation 'gelu': choose one of linear, relu"),
         ("output_mean", "softmax", "output_mean must be one of 'linear', 'tanh', 'sigmoid', got 'softmax'"),
+        (
+            "output_mean",
+            "tanh",
+            "output_mean is that of a Gaussian likelihood: leave it out",
+        ),
         ("dtype", "float16", "dtype must be one of float32, float64, got float16"),
         ("seed", -1, "seed must be an integer"),
     ],
