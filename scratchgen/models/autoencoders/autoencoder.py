@@ -225,8 +225,12 @@ class Autoencoder(Model):
         """Return (n, 0)."""
         return (x.shape[0], 0)
 
-    def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
-        """Return an array of no columns: the loss needs nothing random."""
+    def draw_noise(self, x: Any, stream: Stream | None = None) -> Array:
+        """Return what `loss_and_grad` takes as noise: an array of no columns, for the loss needs nothing random."""
+        return self.draw_batch_noise(self.check_data(x), stream or self.streams["training_noise"])
+
+    def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
+        """Return an array of no columns."""
         return self.backend.xp.empty(self.noise_shape(x), dtype=self.dtype)
 
     def _check_noise(self, x: Array, noise: Any) -> Array:

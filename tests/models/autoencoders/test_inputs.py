@@ -114,11 +114,57 @@ def test_bad_codes_are_rejected(code, message):
         small().decode(code)
 
 
-@pytest.mark.parametrize("corrupted", [HALF[:2], 0.5, None], ids=["fewer rows", "a number", "nothing"])
-def test_corruption_that_returns_no_batch_is_rejected(corrupted):
+@pytest.mark.parametrize(
+    ("corrupted", "message"),
+    [
+        (HALF[:2], r"must return an array of the shape of the batch, \(3, 4\), got \(2, 4\)"),
+        (0.5, r"must return an array of the shape of the batch, \(3, 4\), got 0.5"),
+        (None, r"must return an array of the shape of the batch, \(3, 4\), got None"),
+        (np.where(np.arange(3)[:, None] == 1, np.nan, HALF), r"returned has NaN or infinite values in 1 row.*row 1"),
+        (1j * HALF, "returned must hold real numbers, got dtype complex128"),
+        (HALF.astype(str), "returned must hold real numbers, got dtype <U"),
+    ],
+    ids=["fewer rows", "a number", "nothing", "NaN", "complex", "text"],
+)
+def test_corruption_that_returns_no_batch_is_rejected(corrupted, message):
     model = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: corrupted)
-    with pytest.raises(sg.InputError, match=r"corruption must return an array of the shape .*, \(3, 4\), got"):
-        model.fit(HALF, epochs=1, progress=False)
+    for call in (model.draw_noise, lambda x: model.fit(x, epochs=1, progress=False)):
+        with pytest.raises(sg.InputError, match=f"corruption {message}"):
+            call(HALF)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_corruption_that_changes_its_argument_leaves_the_users_data_and_the_targets_alone(dtype, backend):
+    x, held_out = HALF.astype(dtype), HALF[:2].astype(dtype)
+    model = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: x.__imul__(0), dtype=dtype, backend=backend)
+    assert not model.draw_noise(x).any()
+    other = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: 0 * x, dtype=dtype, backend=backend)
+    for trained in (model, other):
+        trained.fit(x, epochs=2, validation=held_out, progress=False)
+    assert (x == 0.5).all()
+    assert (held_out == 0.5).all()
+    np.testing.assert_array_equal(model.theta, other.theta)  # the targets are those of a well-behaved corruption
+
+
+@pytest.mark.parametrize("kind", [sg.Autoencoder, sg.DenoisingAutoencoder])
+def test_noise_is_drawn_for_data_of_the_model_alone(kind):
+    model = small(kind)
+    np.testing.assert_array_equal(model.draw_noise(HALF.tolist()).shape, model.noise_shape(HALF))
+    for x, message in (
+        (HALF[:, :3], r"x must have shape \(n, 4\), got \(3, 3\)"),
+        (np.nan * HALF, "x has NaN"),
+        (255 * HALF, "divide by 255"),
+    ):
+        with pytest.raises(sg.InputError, match=message):
+            model.draw_noise(x)
+
+
+def test_training_does_not_check_its_batches_again(monkeypatch):
+    model, checked = small(sg.DenoisingAutoencoder), []
+    check = model.check_data
+    monkeypatch.setattr(model, "check_data", lambda x, name="x": checked.append(name) or check(x, name))
+    model.fit(HALF, epochs=3, batch_size=1, validation=HALF, progress=False)
+    assert checked == ["x", "validation"]
 
 
 def test_a_denoiser_encodes_what_a_corruption_has_led_out_of_the_unit_range_but_is_not_trained_on_it():
