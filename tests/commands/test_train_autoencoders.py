@@ -130,7 +130,8 @@ def test_the_penalties_reach_the_models(train: Train) -> None:
 
 
 def test_a_sparse_and_a_contractive_code_are_one_layer_away_from_the_data_by_default(run: Run) -> None:
-    for kind in ("sparse", "contractive"):
+    for kind, model_class in (("sparse", SparseAutoencoder), ("contractive", ContractiveAutoencoder)):
+        assert model_class(64).hidden == ()
         run("train", kind, "--epochs", "1", "--data", "bars-and-stripes", "--backend", "numpy", "--quiet")
         model = sg.load(f"runs/{kind}/{kind}.safetensors", "numpy")
         assert (model.hidden, model.decoder_hidden, model.n_code) == ((), (), 100)

@@ -41,7 +41,8 @@ class SparseAutoencoder(Autoencoder):
     Parameters
     ----------
     n_visible, hidden, n_code, **options
-        As of `Autoencoder`, `weight_decay` among them. The code may be wider than the data.
+        As of `Autoencoder`, `weight_decay` among them; by default the code is one layer away from the data. It may be
+        wider than they are.
     sparsity : {"kl", "l1"}
         The penalty; "kl" needs the code activation "sigmoid", whose mean is a probability.
     sparsity_cost : float
@@ -69,7 +70,7 @@ class SparseAutoencoder(Autoencoder):
     def __init__(
         self,
         n_visible: int,
-        hidden: tuple[int, ...] = (400,),
+        hidden: tuple[int, ...] = (),
         n_code: int = 20,
         *,
         sparsity: str = "kl",
