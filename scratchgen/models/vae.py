@@ -39,6 +39,7 @@ from scratchgen.models.likelihood import (
     BernoulliLikelihood,
     check_likelihood_settings,
     check_sigma,
+    warn_of_range,
 )
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
@@ -201,8 +202,10 @@ class VAE(GaussianLatents, Model):
     def adapt_to_data_(self, x: Array) -> None:
         """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
 
-        Training then starts from the best model that ignores z, as in the experiments of Burda et al. (ICLR 2016).
+        Training then starts from the best model that ignores z, as in the experiments of Burda et al. (ICLR 2016). Warn
+        where a Gaussian mean cannot reach the data.
         """
+        warn_of_range(self.p_x_given_z, x)
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.mean(axis=0))

@@ -39,6 +39,7 @@ from scratchgen.models.likelihood import (
     BernoulliLikelihood,
     GaussianLikelihood,
     check_likelihood_settings,
+    warn_of_range,
 )
 from scratchgen.models.model import Model
 from scratchgen.nn.mlp import (
@@ -59,6 +60,7 @@ from scratchgen.validation import (
     check_matrix,
     check_nonnegative,
     check_numbers,
+    check_vectors,
     check_widths,
 )
 
@@ -186,7 +188,11 @@ class Autoencoder(Model):
         mlp_initialise_((*self.params.encoder, *self.params.decoder), stream)
 
     def adapt_to_data_(self, x: Array) -> None:
-        """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data."""
+        """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
+
+        Warn where a Gaussian mean cannot reach them.
+        """
+        warn_of_range(self._p_x_given_code, x)
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
             bias[...] = self._p_x_given_code.output_of_mean(x.mean(axis=0))
@@ -309,9 +315,10 @@ class Autoencoder(Model):
         return self._encode(self.check_data(x))[0]
 
     def decode(self, code: Any) -> Array:
-        """Return the mean of p(x|code) for each row of the code, (n, n_visible)."""
-        code = check_matrix("code", code, self.n_code, self.backend, self.dtype)
-        return self._p_x_given_code.mean(self._decode(code)[0])
+        """Return the mean of p(x|code) for codes (..., n_code), as (..., n_visible)."""
+        code = check_vectors("code", code, self.n_code, self.backend, self.dtype)
+        mean = self._p_x_given_code.mean(self._decode(code.reshape(-1, self.n_code))[0])
+        return mean.reshape(*code.shape[:-1], self.n_visible)
 
     def reconstruct(self, x: Any) -> Array:
         """Return the decoded code of each example, (n, n_visible)."""

@@ -107,7 +107,10 @@ def test_bad_noise_is_rejected(kind, noise, message):
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [(np.zeros((2, 3)), r"code must have shape \(n, 2\), got \(2, 3\)"), (np.full((1, 2), np.inf), "code has NaN or")],
+    [
+        (np.zeros((2, 3)), r"code must have shape \(..., 2\), got \(2, 3\)"),
+        (np.full((1, 2), np.inf), "code has NaN or"),
+    ],
 )
 def test_bad_codes_are_rejected(code, message):
     with pytest.raises(sg.InputError, match=message):
@@ -176,6 +179,37 @@ def test_a_denoiser_encodes_what_a_corruption_has_led_out_of_the_unit_range_but_
             call(HALF - 3)
     with pytest.raises(sg.InputError, match="x has NaN"):
         model.encode(np.nan * HALF)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 4)])
+def test_codes_are_decoded_in_any_arrangement(shape):
+    model, codes = small(), np.random.default_rng(0).random((*shape, 2))
+    decoded = model.decode(codes)
+    assert decoded.shape == (*shape, 4)
+    np.testing.assert_array_equal(decoded.reshape(-1, 4), model.decode(codes.reshape(-1, 2)))
+
+
+@pytest.mark.parametrize("kind", [sg.Autoencoder, sg.VAE])
+@pytest.mark.parametrize(
+    ("output_mean", "shift", "message"),
+    [
+        ("sigmoid", -1.0, r"output_mean='sigmoid' gives means in \(0, 1\), the data have values in \[-0.5, -0.25\]"),
+        ("tanh", 1.0, r"output_mean='tanh' gives means in \(-1, 1\), the data have values in \[1.5, 1.75\]"),
+    ],
+)
+def test_training_warns_of_data_that_the_mean_cannot_reach(kind, output_mean, shift, message):
+    x = HALF + shift + 0.25 * np.eye(3, 4)
+    model = kind(4, (3,), 2, likelihood="gaussian", output_mean=output_mean, backend="numpy")
+    with pytest.warns(sg.DataRangeWarning, match=message) as caught:
+        model.fit(x, epochs=1, progress=False)
+    assert [warning.filename for warning in caught] == [__file__]
+    model.fit(x, epochs=1, progress=False)  # it has been said
+
+
+def test_training_does_not_warn_of_data_that_the_mean_can_reach():
+    for output_mean, x in (("linear", 9 * HALF), ("sigmoid", np.eye(4)), ("tanh", 2 * np.eye(4) - 1)):
+        small(likelihood="gaussian", output_mean=output_mean).fit(x, epochs=1, progress=False)
+    small().fit(np.eye(4), epochs=1, progress=False)
 
 
 def test_pca_cannot_be_compared_with_a_code_that_is_not_below_the_data():
