@@ -220,6 +220,14 @@ def test_terms_without_a_unit_are_called_so():
     assert plots.training_curves(history(), terms=["loss"], unit="").axes[0].get_ylabel() == "per example"
 
 
+def test_terms_of_several_units_have_each_its_own_beside_its_panel():
+    units = {"loss": "nats per example", "kl": "bits"}
+    figure = plots.training_curves(history(), ["loss", "reconstruction", "kl"], units)
+    assert [ax.get_ylabel() for ax in figure.axes] == ["nats per example", "", "bits"]
+    figure = plots.training_curves(history(), ["loss", "kl"], "bits")
+    assert [ax.get_ylabel() for ax in figure.axes] == ["bits per example", ""]
+
+
 def test_energies_of_each_kind_are_drawn_and_of_nothing_else():
     columns = {"energy_of_data": [1.0, 2.0], "energy_of_validation": [1.5, 2.5], "energy_of_noise": [9.0, 8.0]}
     (ax,) = plots.energy_curves(History({"epoch": [3, 4], "loss": [0.0, 0.0], **columns})).axes

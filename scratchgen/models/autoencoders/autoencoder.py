@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.kernels.matmul import sum_of_squares
+from scratchgen.models.autoencoders.jacobian import encoder_jacobian
 from scratchgen.models.autoencoders.pca import compare_with_pca
 from scratchgen.models.likelihood import (
     LIKELIHOODS,
@@ -337,4 +338,5 @@ class Autoencoder(Model):
         x = self.check_data(x)
         return ((x - self.reconstruct(x)) ** 2).sum(axis=1)
 
+    encoder_jacobian = encoder_jacobian
     compare_with_pca = compare_with_pca
