@@ -43,6 +43,8 @@ def test_the_spectrum_is_the_mean_over_the_examples_of_ordered_singular_values_a
     assert to_rgba(mean.get_color())[:3] == tuple(band.get_facecolor()[0][:3])
 
 
-def test_a_code_of_one_unit_has_one_singular_value_which_is_seen():
-    (ax,) = plots.jacobian_spectrum(RNG.normal(size=(5, 1, 2))).axes
-    assert ax.lines[0].get_marker() == "o"
+def test_a_code_of_one_unit_is_seen():
+    for figure in (plots.jacobian_spectrum(RNG.normal(size=(5, 1, 2))), plots.mean_activations(RNG.random((5, 1)))):
+        (ax,) = figure.axes
+        assert ax.lines[0].get_marker() == "o"
+        assert (ax.get_xticks() % 1 == 0).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
@@ -57,6 +58,7 @@ def mean_activations(code: Any, target: float | None = None, ax: Axes | None = N
         ax.axhline(check_nonnegative("target", target), color=ROSE, linestyle="--", label=f"target, {target:g}")
         ax.legend(frameon=False)
     ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     ax.set_xlabel("unit of the code, the most active first")
     ax.set_ylabel("mean of $|h_k|$" if (to_numpy(code) < 0).any() else "mean activation")
     open_frame(ax)
@@ -100,9 +102,9 @@ def jacobian_spectrum(jacobian: Any, ax: Axes | None = None) -> Figure:
     rank = np.arange(1, values.shape[1] + 1)
     low, high = np.quantile(values, _SPREAD, axis=0)
     ax.fill_between(rank, low, high, color=INDIGO, alpha=0.2, linewidth=0, label="four fifths of the examples")
-    marker = "o" if len(rank) <= 2 else ""  # of points of the plane
-    ax.plot(rank, values.mean(axis=0), color=INDIGO, marker=marker, label="mean")
+    ax.plot(rank, values.mean(axis=0), color=INDIGO, marker="o", markersize=2.5, label="mean")
     ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     ax.set_xlabel("rank")
     ax.set_ylabel("singular value of $\\partial h / \\partial x$")
     ax.legend(frameon=False)
