@@ -339,7 +339,7 @@ def test_the_pictures_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(drawn["latent_clusters"][0], model.encode(data.x_test))
     np.testing.assert_array_equal(drawn["latent_clusters"][1], data.y_test.astype(str))
     assert list(drawn["training_curves"][1]) == ["loss", "reconstruction"]
-    assert drawn["filters label"] == "weight $W_{ij}$"
+    assert (drawn["filters label"], drawn["latent_clusters symbol"]) == ("weight $W_{ij}$", "h")
 
 
 def test_reconstructions_stand_above_those_of_pca_where_it_is_no_copy(

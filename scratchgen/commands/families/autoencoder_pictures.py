@@ -59,7 +59,7 @@ def _filters(model: Autoencoder, data: Dataset) -> Figure:
 
 
 def _code_clusters(model: Autoencoder, data: Dataset) -> Figure:
-    return plots.latent_clusters(model.encode(data.x_test), np.array(data.classes)[data.y_test])
+    return plots.latent_clusters(model.encode(data.x_test), np.array(data.classes)[data.y_test], symbol="h")
 
 
 def _manifold(model: Autoencoder, data: Dataset) -> Figure:
