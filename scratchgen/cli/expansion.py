@@ -13,16 +13,18 @@ With::
     @expanded
     def area(size: Size = SQUARE) -> None: ...
 
-the command ``area`` takes ``--height`` and ``--width``, each 3 by default.
+the command ``area`` takes ``--height`` and ``--width``, each 3 by default. Where the default is an empty text, the help
+shows "none".
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 Command = Callable[..., None]
 
@@ -51,8 +53,12 @@ def expanded(function: Command) -> Command:
 
 def _options(defaults: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(type(defaults), include_extras=True)
-    return [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=getattr(defaults, name), annotation=hint)
-        for name, hint in hints.items()
-        if hasattr(hint, "__metadata__")
-    ]
+    return [_option(name, getattr(defaults, name), h) for name, h in hints.items() if hasattr(h, "__metadata__")]
+
+
+def _option(name: str, default: Any, hint: Any) -> inspect.Parameter:
+    if default == "":
+        option = copy.copy(hint.__metadata__[0])
+        option.show_default = "none"
+        hint = Annotated[hint.__origin__, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

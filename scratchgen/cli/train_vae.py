@@ -98,7 +98,9 @@ def train_vae(
 ) -> None:
     """Train a variational autoencoder.
 
-    Encoder and decoder are fully connected; the optimiser is Adam.
+    Encoder and decoder are fully connected; the optimiser is Adam. Intensities are in [0, 1], where a sigmoid mean is
+    at home. A model of shifted images, such as that of the lectures with tanh means of images in [-0.5, 0.5], is one
+    for Python: VAE(...).fit(x - 0.5). 'evaluate' and 'sample' know of no shift.
     """
     settings = networks.settings() | distributions.settings() | elbo.settings()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from scratchgen.models.likelihood import warn_of_range
 from scratchgen.models.vae import VAE
 from scratchgen.nn.image_networks import ImageDecoder, ImageEncoder
 from scratchgen.nn.networks import Network
@@ -89,9 +90,10 @@ class ConvVAE(VAE):
         )
 
     def adapt_to_data_(self, x: Array) -> None:
-        """Leave the output bias at zero: shared by all pixels, it cannot hold their means.
+        """Leave the output bias at zero: shared by all pixels, it cannot hold their means. Warn as `VAE` does.
 
         Nor is it better to start at the mean of them all. The reconstruction term then has little to gain at first, the
         KL divergence rules, and it kills the ReLUs of a narrow dense layer: on MNIST 1 or 2 of 16 were alive after 100
         steps, against 4 to 7 from a bias of zero, and with one alive the posterior means lie on a line.
         """
+        warn_of_range(self.p_x_given_z, x)

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from scratchgen.backend import Backend, namespace
-from scratchgen.errors import InputError
+from scratchgen.errors import DataRangeWarning, InputError
 from scratchgen.ops.activations import activation_forward
 from scratchgen.ops.likelihoods import (
     GaussianCache,
@@ -23,6 +24,7 @@ from scratchgen.typing import Array
 from scratchgen.validation import is_finite_number
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+_MEAN_RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 OUTPUT_MEANS = ("linear", "tanh", "sigmoid")  # how a decoder's last layer gives the mean of a Gaussian
 
 
@@ -141,6 +143,24 @@ def likelihood_of(
     if sigma != "learned":
         log_sigma = backend.xp.full(1, math.log(float(sigma)), dtype=dtype)
     return GaussianLikelihood(output_mean, log_sigma)
+
+
+def warn_of_range(likelihood: BernoulliLikelihood | GaussianLikelihood, x: Array) -> None:
+    """Warn, on behalf of whoever called `fit`, if a Gaussian mean cannot reach the training data `x`.
+
+    Those of a Bernoulli likelihood have been checked.
+    """
+    name = likelihood.output_activation
+    if name not in _MEAN_RANGES:
+        return
+    (low, high), lowest, highest = _MEAN_RANGES[name], float(x.min()), float(x.max())
+    if lowest < low or highest > high:
+        warnings.warn(
+            f"output_mean={name!r} gives means in ({low}, {high}), the data have values in [{lowest:g}, {highest:g}]: "
+            "scale them, or use output_mean='linear'",
+            DataRangeWarning,
+            stacklevel=4,  # fit calls the model, which calls this
+        )
 
 
 def _logit(p: Array) -> Array:

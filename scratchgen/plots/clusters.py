@@ -28,7 +28,7 @@ SAME_PLACE = 0.05  # of the width of half a panel
 PRIOR_RADIUS = 3.0  # holds 98.9 % of N(0, I) in the plane
 
 
-def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figure:
+def latent_clusters(mean: Array, labels: Array, symbol: str = "z", ax: Axes | None = None) -> Figure:
     """Draw each example at its posterior mean in the colour of its label, and each label's name at its median.
 
     Names that would hide each other stand beside their medians, with a line to them.
@@ -42,6 +42,8 @@ def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figur
         The posterior means, ``vae.encode(x)[0]``, with Z at least 2: a NumPy or CuPy array.
     labels : (n,)
         One label an example, numbers or strings. The colours repeat after ten labels.
+    symbol : str
+        What the axes call the codes; those of an autoencoder without a distribution of z are called "h".
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -55,7 +57,7 @@ def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figur
     InputError
         `mean` is not a matrix of finite numbers with two columns or more, or `labels` is not one label an example.
     """
-    ax, medians = _draw_codes(mean, labels, ax)
+    ax, medians = _draw_codes(mean, labels, ax, symbol)
     draw_names(ax, medians)
     return whole_figure(ax)
 
@@ -140,7 +142,7 @@ def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figur
     return figure
 
 
-def _draw_codes(mean: Array, labels: Array, ax: Axes | None = None) -> tuple[Axes, list[NamedPlace]]:
+def _draw_codes(mean: Array, labels: Array, ax: Axes | None = None, symbol: str = "z") -> tuple[Axes, list[NamedPlace]]:
     """Draw what `latent_clusters` does except the names; return the axis, and the median of each label."""
     points, labels = to_numpy(mean), to_numpy(labels)
     if points.ndim != 2 or points.shape[0] < 1 or points.shape[1] < 2:
@@ -151,10 +153,12 @@ def _draw_codes(mean: Array, labels: Array, ax: Axes | None = None) -> tuple[Axe
         raise InputError(f"expected one label for each of {len(points)} examples, got labels of shape {labels.shape}")
     if labels.dtype == object:  # strings from a table; objects need not have an order
         labels = labels.astype(str)
-    x_name, y_name = "$z_1$", "$z_2$"
+    x_name, y_name = f"${symbol}_1$", f"${symbol}_2$"
     if points.shape[1] > 2:
         points, _, shares = principal_components(points)
-        x_name, y_name = (f"principal component {i + 1} of $z$ ({s:.0%} of variance)" for i, s in enumerate(shares))
+        x_name, y_name = (
+            f"principal component {i + 1} of ${symbol}$ ({s:.0%} of variance)" for i, s in enumerate(shares)
+        )
     x, y = points.T
 
     classes, class_of = np.unique(labels, return_inverse=True)

@@ -22,7 +22,7 @@ ENERGY_OF = "energy_of_"  # how the columns begin
 
 
 def training_curves(
-    history: History, terms: Sequence[str] = ("loss", "reconstruction", "kl"), unit: str = "nats"
+    history: History, terms: Sequence[str] = ("loss", "reconstruction", "kl"), unit: str | Mapping[str, str] = "nats"
 ) -> Figure:
     """Draw terms of the loss over the epochs, a panel a term: training solid, validation dashed.
 
@@ -35,8 +35,9 @@ def training_curves(
         given, "validation_" followed by the term. A curve has gaps where a column has no value.
     terms : sequence of str
         The columns to draw, means per example.
-    unit : str
-        Of the terms; empty where they have none.
+    unit : str or mapping of str to str
+        Of all terms, per example; empty where they have none. A mapping of each term to what stands beside its panel is
+        for terms of several units.
 
     Returns
     -------
@@ -54,12 +55,13 @@ def training_curves(
 
     figure = Figure(figsize=(3.4 * len(terms), 2.8), layout="constrained")
     panels = figure.subplots(1, len(terms), squeeze=False)[0]
+    beside = unit if isinstance(unit, Mapping) else {terms[0]: f"{unit} per example".strip()}
     for ax, term in zip(panels, terms, strict=True):
+        ax.set_ylabel(beside.get(term, ""))
         _draw(ax, columns, term, "training", INDIGO, "-")
         if f"validation_{term}" in columns:
             _draw(ax, columns, f"validation_{term}", "validation", ROSE, "--")
         _label(ax, TITLES.get(term, term.replace("_", " ")))
-    panels[0].set_ylabel(f"{unit} per example".strip())
     if len(panels[0].lines) > 1:
         panels[0].legend(frameon=False)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,10 @@ MOST_HISTOGRAMS = 20
 def _describe(vae: VAE) -> str:
     """Return the layers of encoder and decoder, and the likelihood, in words."""
     encoder, decoder = f"{vae.encoder_network}-{vae.n_latent}", vae.decoder_network
-    return f"{type(vae).__name__}: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
+    layers = f"{type(vae).__name__}: encoder {encoder}, decoder {decoder}"
+    if vae.likelihood == "bernoulli":
+        return f"{layers}, bernoulli likelihood"
+    return f"{layers}, gaussian likelihood, sigma {vae.sigma if vae.sigma == 'learned' else format(vae.sigma, 'g')}"
 
 
 # ------------------------------------------------------------------------------------------- what held-out images cost
@@ -45,7 +49,10 @@ def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -
     terms = _bound_terms(vae, seen)
     if evaluation.samples:
         terms |= _log_likelihood_term(vae, seen, evaluation.samples, progress)
-    return HeldOut(terms, (GREYS_WERE_DRAWN,) if vae.binarise and not are_states(x) else ())
+    remarks = [GREYS_WERE_DRAWN] if vae.binarise and not are_states(x) else []
+    if vae.likelihood == "gaussian" and vae.sigma == "learned":
+        remarks.append(f"sigma is {math.exp(float(vae.params.log_sigma[0])):.3g}")
+    return HeldOut(terms, tuple(remarks))
 
 
 def _bound_terms(vae: VAE, x: Array) -> dict[str, Estimate]:

@@ -29,6 +29,7 @@ from scratchgen.models.likelihood import (
     BernoulliLikelihood,
     check_likelihood_settings,
     check_sigma,
+    warn_of_range,
 )
 from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.objectives import VAETerms, elbo_terms
@@ -182,7 +183,8 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         return ConditionalVAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Labelled) -> None:
-        """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
+        """Estimate p(y) where that is asked for, and set the output bias, and warn, as `VAE` does."""
+        warn_of_range(self.p_x_given_z, x.x)
         if self.class_prior == "estimated":
             counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
             self.p_y[...] = counts / counts.sum()
