@@ -79,6 +79,6 @@ def conv2d_transpose_backward_(
     x = xp.reshape(cache.x, (-1, W.shape[1]))  # one row for each place of the grid
     dx, dW = xp.empty_like(x), xp.zeros_like(W)
     for rows, windows in windows_of(xp.reshape(da, dy.shape), cache.geometry, backend):
-        dx[rows, :] = matmul(windows, W, precision=backend.precision)
+        matmul(windows, W, out=dx[rows, :], precision=backend.precision)
         dW += matmul(windows.T, x[rows, :], precision=backend.precision)
     return xp.reshape(dx, cache.x.shape), as_params(dW, db, cache, out)
