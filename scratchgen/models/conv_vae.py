@@ -14,9 +14,10 @@ from scratchgen.models.vae import VAE
 from scratchgen.nn.image_networks import ImageDecoder, ImageEncoder
 from scratchgen.nn.networks import Network
 from scratchgen.typing import Array
-from scratchgen.validation import check_channels, check_count, check_image_shape
+from scratchgen.validation import check_channels, check_count, check_image_shape, check_options
 
 _OF_DENSE_NETWORKS = ("n_visible", "hidden", "decoder_hidden")
+_NETWORKS = "its networks follow from image_shape, channels, n_dense, n_latent and kernel"
 
 
 class ConvVAE(VAE):
@@ -31,6 +32,7 @@ class ConvVAE(VAE):
         Shape of an image, such as ``data.image_shape``. Data are rows of h w c numbers in this order.
     channels : tuple of int
         Maps after each convolution of the encoder: at most so many that the last of them halves more than one pixel.
+        One integer stands for one convolution.
     n_dense : int
         Width of the encoder's dense layer.
     n_latent : int
@@ -67,6 +69,7 @@ class ConvVAE(VAE):
         kernel: int = 3,
         **options: Any,
     ) -> None:
+        check_options("ConvVAE", options, VAE, _OF_DENSE_NETWORKS, _NETWORKS)
         self.image_shape = check_image_shape(image_shape)
         self.channels = check_channels(channels, self.image_shape)
         self.n_dense = check_count("n_dense", n_dense)

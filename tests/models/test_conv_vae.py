@@ -168,6 +168,22 @@ def test_bad_settings_are_rejected(settings, message):
         sg.ConvVAE(**SMALL | settings, backend="numpy")
 
 
+@pytest.mark.parametrize("name", ["hidden", "decoder_hidden", "n_visible", "strides"])
+def test_arguments_of_other_networks_are_rejected_in_terms_of_its_own(name):
+    message = (
+        f"ConvVAE takes no {name}: its networks follow from image_shape, channels, n_dense, n_latent and kernel, "
+        "its other options are likelihood, beta, activation, output_mean, sigma, n_samples, objective, binarise, seed, "
+        "dtype, backend$"
+    )
+    with pytest.raises(sg.InputError, match=message):
+        sg.ConvVAE(**SMALL, **{name: (3,)}, backend="numpy")
+
+
+def test_one_number_of_channels_stands_for_one_convolution():
+    vae = sg.ConvVAE(**SMALL | {"channels": 3}, backend="numpy")
+    assert (vae.channels, vae.settings["channels"]) == ((3,), (3,))
+
+
 def test_an_image_can_be_halved_down_to_one_pixel():
     vae = sg.ConvVAE(**SMALL | {"channels": (2, 2, 2)}, backend="numpy")
     assert [geometry.grid for geometry in vae.encoder_network.geometries] == [(3, 2), (2, 1), (1, 1)]
