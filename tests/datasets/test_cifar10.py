@@ -109,7 +109,7 @@ def test_where_the_whole_is_nowhere_its_subset_is_named_if_that_is_here(
     with pytest.raises(InputError, match=f"'cifar10' is not on this machine.* {advice}$"):
         read_cifar10(whole)
     (folder / small_subset.files[1].name).unlink()
-    with pytest.raises(InputError, match="try again with a network connection.$"):
+    with pytest.raises(InputError, match=r"try again with a network connection\.$"):
         read_cifar10(whole)
     assert CIFAR10.subset is CIFAR10_SUBSET
 
