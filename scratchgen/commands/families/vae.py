@@ -16,6 +16,7 @@ from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.inference.parameters import are_states
+from scratchgen.latent import active_units
 from scratchgen.ops.divergences import kl_standard_normal_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -52,7 +53,23 @@ def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -
     remarks = [GREYS_WERE_DRAWN] if vae.binarise and not are_states(x) else []
     if vae.likelihood == "gaussian" and vae.sigma == "learned":
         remarks.append(f"sigma is {math.exp(float(vae.params.log_sigma[0])):.3g}")
+    remarks += remarks_on_activity(vae.encode(seen)[0])
     return HeldOut(terms, tuple(remarks))
+
+
+def remarks_on_activity(mean: Array) -> tuple[str, ...]:
+    """Return a warning where the posterior means (n, n_latent) of few latent variables depend on the example.
+
+    Few are fewer than two, or than a tenth: of 50 latent variables a good VAE may use 20, but a model that uses one
+    draws the points of a line, and one that uses none draws the same image again and again.
+    """
+    n_active, n_latent = int(active_units(to_numpy(mean)).sum()), mean.shape[1]
+    if n_active >= max(min(2, n_latent), n_latent / 10):
+        return ()
+    which = f"only {n_active} of the {n_latent}" if n_active else f"none of the {n_latent}"
+    verb = "are" if n_active > 1 else "is"
+    advice = "another --seed, wider layers, --beta-warmup or, of Gaussian pixels, a smaller --sigma may help"
+    return (f"warning: {which} latent variables {verb} in use (the posterior means of others hardly vary): {advice}",)
 
 
 def _bound_terms(vae: VAE, x: Array) -> dict[str, Estimate]:
