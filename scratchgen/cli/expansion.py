@@ -17,6 +17,8 @@ the command ``area`` takes ``--height`` and ``--width``, each 3 by default. The 
 option, may depend on the data set, by the value of ``--data``::
 
     def paint(size: Size = by_data(SQUARE, {"seas": FLAT}), coats: ... = by_data(1, {"seas": 2})) -> None: ...
+
+Where the default is an empty text, the help shows "none".
 """
 
 from __future__ import annotations
@@ -98,8 +100,15 @@ def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
 def _option(name: str, annotation: Any, default: _ByData) -> inspect.Parameter:
     value = default.usual
     if default.differs:
-        kind, option = get_args(annotation)
-        option, value = copy.copy(option), None
-        option.show_default = default.shown
-        annotation = Annotated[kind | None, option]
+        annotation, value = _shown(annotation, default.shown, optional=True), None
+    elif value == "" and hasattr(annotation, "__metadata__"):
+        annotation = _shown(annotation, "none")
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotation)
+
+
+def _shown(annotation: Any, default: str, optional: bool = False) -> Any:
+    """Return the annotation of an option with what its help says of the default."""
+    kind, option = get_args(annotation)
+    option = copy.copy(option)
+    option.show_default = default
+    return Annotated[kind | None if optional else kind, option]

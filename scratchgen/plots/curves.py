@@ -26,7 +26,7 @@ ENERGY_OF = "energy_of_"  # how the columns begin
 def training_curves(
     history: History,
     terms: Sequence[str] = ("loss", "reconstruction", "kl"),
-    unit: str = "nats",
+    unit: str | Mapping[str, str] = "nats",
     compared: Sequence[str] | None = None,
 ) -> Figure:
     """Draw terms of the loss over the epochs, a panel a term: training solid, validation dashed.
@@ -40,9 +40,10 @@ def training_curves(
         What ``vae.fit`` returns. Its columns are "epoch", one for each of `terms`, and, where validation data were
         given, "validation_" followed by the term. A curve has gaps where a column has no value.
     terms : sequence of str
-        The columns to draw, means per example; "accuracy" may be among them.
-    unit : str
-        Of the terms; empty where they have none.
+        The columns to draw, means per example; "accuracy" may be among them, which has a unit of its own.
+    unit : str or mapping of str to str
+        Of all terms, per example; empty where they have none. A mapping of each term to what stands beside its panel is
+        for terms of several units.
     compared : sequence of str, optional
         Those of the terms of which validation is drawn too; by default all that have it. Where a term means something
         else for validation data, which have all their labels for instance, the two curves would mislead.
@@ -66,17 +67,17 @@ def training_curves(
 
     n_rows = math.ceil(len(terms) / MOST_COLUMNS)
     n_columns = math.ceil(len(terms) / n_rows)
+    beside = unit
+    if not isinstance(beside, Mapping):
+        beside = dict.fromkeys(terms[::n_columns], f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
     figure = Figure(figsize=(3.4 * n_columns, 2.8 * n_rows), layout="constrained")
     for k, term in enumerate(terms):
         ax = figure.add_subplot(n_rows, n_columns, k + 1)
+        ax.set_ylabel(beside.get(term, ""))
         _draw(ax, columns, term, "training", INDIGO, "-")
         if term in compared and f"validation_{term}" in columns:
             _draw(ax, columns, f"validation_{term}", "validation", ROSE, "--")
         _label(ax, TITLES.get(term, term.replace("_", " ")))
-        if term == ACCURACY:
-            ax.set_ylabel(ACCURACY_UNIT)
-        elif k % n_columns == 0:
-            ax.set_ylabel(f"{unit} per example".strip())
     first = next((ax for ax in figure.axes if len(ax.lines) > 1), None)
     if first is not None:
         first.legend(frameon=False)

@@ -21,7 +21,15 @@ from scratchgen.schedules import LinearWarmup
 from .conftest import Result, Run
 
 KINDS = {"cvae": sg.ConditionalVAE, "m1": sg.M1, "m2": sg.M2, "pc-vae": sg.PredictionConstrainedVAE}
-OF_VAE = {"reconstructions.png", "samples.png", "training-curves.png", "latent-clusters.png", "latent-kl.png"}
+OF_VAE = {
+    "reconstructions.png",
+    "samples.png",
+    "training-curves.png",
+    "latent-clusters.png",
+    "latent-histograms.png",
+    "latent-kl.png",
+    "latent-correlation.png",
+}
 OF_CLASSES = {"reconstructions.png", "training-curves.png", "style-transfer.png", "class-samples.png"}
 OF_CLASSES |= {"style-clusters.png"}
 PICTURES = {"cvae": OF_CLASSES, "m1": OF_VAE, "m2": OF_CLASSES, "pc-vae": OF_VAE}

@@ -83,14 +83,18 @@ def _predict_by_bayes(model: ConditionalVAE, x: np.ndarray) -> Array:
 
 def _held_out(model: ConditionalVAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     seen = model.draw_examples(model.check_examples(x), model.streams["sampling"])  # as in training
-    return HeldOut(
-        _terms(model, seen, "x", evaluation), (GREYS_WERE_DRAWN,) if model.binarise and not are_states(x) else ()
-    )
+    drawn = (GREYS_WERE_DRAWN,) if model.binarise and not are_states(x) else ()
+    return HeldOut(_terms(model, seen, "x", evaluation), (*drawn, *_remarks_on_activity(model, seen)))
 
 
 def _held_out_codes(model: M1M2, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     remark = "p is the density of the VAE's codes, not of images: it compares models on the same VAE"
-    return HeldOut(_terms(model, model.vae.encode(x)[0], "code", evaluation), (remark,))
+    terms = _terms(model, model.vae.encode(x)[0], "code", evaluation)
+    return HeldOut(terms, (remark, *_remarks_on_activity(model, x)))
+
+
+def _remarks_on_activity(model: ConditionalVAE, x: Array) -> tuple[str, ...]:
+    return vae.remarks_on_activity(model.encode(x, 0)[0])  # told one class for all: what varies is the style
 
 
 def _terms(model: ConditionalVAE, x: Array, name: str, evaluation: Evaluation) -> dict[str, Any]:

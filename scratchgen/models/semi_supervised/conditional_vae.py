@@ -27,7 +27,9 @@ from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
+    check_likelihood_settings,
     check_sigma,
+    warn_of_range,
 )
 from scratchgen.models.objectives import VAETerms, elbo_terms
 from scratchgen.models.semi_supervised import bayes
@@ -146,8 +148,7 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         self.sigma = check_sigma(sigma)
         self.binarise = bool(binarise)
         self.class_prior = check_choice("class_prior", class_prior, CLASS_PRIORS)
-        if self.likelihood == "gaussian" and self.binarise:
-            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+        check_likelihood_settings(self.likelihood, self.output_mean, self.sigma, self.binarise)
         self.images = None if image_shape is None else Convolutions(self.n_visible, image_shape, channels, kernel)
         settings = {
             "n_visible": self.n_visible,
@@ -181,7 +182,8 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         return ConditionalVAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Labelled) -> None:
-        """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
+        """Estimate p(y) where that is asked for, and set the output bias, and warn, as `VAE` does."""
+        warn_of_range(self.p_x_given_z, x.x)
         self.estimate_prior_(x)
         bias = self.params.decoder[-1].b
         if self.images is None and not bool((bias != 0).any()):

@@ -7,7 +7,9 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import InputError
-from scratchgen.schedules import LinearWarmup
+from scratchgen.finite_differences.trees import flattened
+from scratchgen.models.semi_supervised.m2 import M2Params
+from scratchgen.schedules import Delay, LinearWarmup
 
 N_CLASSES, N_LATENT = 3, 2
 X = sg.Stream(1, "numpy").uniform((5, 4), "float64")
@@ -52,6 +54,50 @@ def test_one_draw_serves_all_classes_of_an_example(n_samples):
     assert len(np.unique(noise[..., 0])) == 5 * n_samples
 
 
+def test_the_classifier_follows_the_bounds_as_far_as_their_feedback_says(backend):
+    """The direction is linear in it: by labels alone at 0, the gradient at 1; other parameters do not know it."""
+    directions = {}
+    for feedback in (0.0, 0.25, 1.0):
+        model = small(backend=backend, bound_feedback=Delay(1, feedback))
+        model.step = 1
+        batch, stream = model.check_data((X, MIXED)), sg.Stream(7, backend)
+        directions[feedback] = model.empty_grads()[1]
+        model.training_terms_(batch, stream, directions[feedback])
+    noise = model.draw_noise(batch, sg.Stream(7, backend))
+    np.testing.assert_array_equal(
+        flattened(directions[1.0]), flattened(model.evaluate_terms_and_grads(batch, noise)[1])
+    )
+    without, with_all = flattened(directions[0.0]), flattened(directions[1.0])
+    np.testing.assert_allclose(flattened(directions[0.25]), 0.75 * without + 0.25 * with_all, rtol=1e-12, atol=1e-14)
+    of_labels = model.check_data((X[:2], MIXED[:2]))
+    noise = model.draw_noise(of_labels, sg.Stream(7, backend))
+    _, expected = model.evaluate_terms_and_grads(of_labels, noise)
+    for name in M2Params._fields:
+        found, same = flattened(getattr(directions[0.0], name)), flattened(getattr(directions[1.0], name))
+        if name in ("classifier", "logits"):
+            np.testing.assert_allclose(found, flattened(getattr(expected, name)), rtol=1e-12, atol=1e-14)
+            assert not np.allclose(found, same)
+        else:
+            np.testing.assert_array_equal(found, same)
+
+
+def test_training_begins_the_feedback_of_the_bounds_at_its_step():
+    """Up to that step the classifier is what it is without feedback, and after it another one."""
+    trained = []
+    for feedback in (0.0, Delay(3), 1.0):
+        model = small(bound_feedback=feedback)
+        logits = []
+        for _ in range(2):
+            model.fit(X[:4], np.array([1, 0, 2, -1]), epochs=3, batch_size=4, progress=False)
+            logits.append(model.params.logits.W.copy())
+        trained.append(logits)
+    never, later, always = trained
+    np.testing.assert_array_equal(later[0], never[0])
+    assert not np.array_equal(later[1], never[1])
+    assert not np.array_equal(always[0], never[0])
+    assert model.history.bound_feedback == [1.0] * 6
+
+
 @pytest.mark.parametrize("hidden", [(5,), (5, 4)])
 def test_no_class_explains_an_example_better_than_another_at_first(hidden):
     model = sg.M2(4, N_CLASSES, hidden, N_LATENT, decoder_hidden=(3, 5), dtype="float64")
@@ -78,7 +124,9 @@ def test_with_all_labels_it_is_the_conditional_vae_and_a_classifier():
     model = small(classification_weight=2.0)
     model.p_y[...] = [0.5, 0.2, 0.3]
     y = np.array([0, 1, 2, 1, 0])
-    conditional = sg.ConditionalVAE(**{n: v for n, v in model.settings.items() if n != "classification_weight"})
+    conditional = sg.ConditionalVAE(
+        **{n: v for n, v in model.settings.items() if n not in ("classification_weight", "bound_feedback")}
+    )
     conditional.theta[...] = model.theta[: conditional.theta.size]
     noise = model.draw_noise(model.check_data((X, y)))
     terms, _ = model.loss_and_grad((X, y), noise)
