@@ -101,6 +101,21 @@ _RUNS = {
 _CLASSIFICATION_WEIGHT = by_data(0.1, {"digits": 10.0})
 
 
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _of_pixels(context: typer.Context, distributions: Distributions, elbo: ELBO) -> dict[str, Any]:
+    """Return the settings of z and p(x|z), of which those that are given prevail over the defaults of the data."""
+    settings = distributions.settings() | elbo.settings()
+    if elbo.binarise and not _is_given(context, "likelihood"):
+        settings["likelihood"] = "bernoulli"
+    if settings["likelihood"] == "bernoulli" and not _is_given(context, "sigma"):
+        del settings["sigma"]
+    return settings
+
+
 def _train(
     run: Run,
     model_class: Callable[..., Any],
@@ -119,6 +134,7 @@ def _train(
 @train.command("cvae")
 @expanded
 def train_cvae(
+    context: typer.Context,
     labels: Labels = _ALL_LABELS,
     networks: Networks = _NETWORKS,
     distributions: Distributions = _DISTRIBUTIONS,
@@ -130,7 +146,7 @@ def train_cvae(
 
     Encoder and decoder see the label. It learns from labelled images alone, and predicts classes by Bayes' rule.
     """
-    settings = networks.settings() | distributions.settings() | elbo.settings() | {"class_prior": class_prior}
+    settings = networks.settings() | _of_pixels(context, distributions, elbo) | {"class_prior": class_prior}
     choice = labels.choice(only_labelled=True)
 
     from scratchgen.models.semi_supervised.conditional_vae import ConditionalVAE
@@ -141,6 +157,7 @@ def train_cvae(
 @train.command("m1")
 @expanded
 def train_m1(
+    context: typer.Context,
     labels: Labels = _LABELS,
     networks: Networks = _NETWORKS,
     distributions: Distributions = _DISTRIBUTIONS,
@@ -152,7 +169,7 @@ def train_m1(
 
     Kingma et al. (2014). The classifier is scikit-learn's.
     """
-    settings = networks.settings() | distributions.settings() | elbo.settings() | {"classifier": classifier}
+    settings = networks.settings() | _of_pixels(context, distributions, elbo) | {"classifier": classifier}
     choice = labels.choice()
 
     from scratchgen.models.semi_supervised.m1 import M1
@@ -189,7 +206,7 @@ def train_m2(
     """
     if features is not None and networks.channels is not None:
         raise InputError("the codes of a VAE are no images: leave --channels out where there are --features")
-    settings = networks.settings() | distributions.settings() | elbo.settings()
+    settings = networks.settings() | _of_pixels(context, distributions, elbo)
     settings |= {"classification_weight": classification_weight, "class_prior": class_prior}
     choice = labels.choice()
 
@@ -198,8 +215,8 @@ def train_m2(
 
     if features is not None:
         for name in ("likelihood", "output_mean", "sigma", "binarise"):  # M1M2 refuses them, or has its own default
-            if context.get_parameter_source(name).name != "COMMANDLINE":
-                del settings[name]
+            if not _is_given(context, name):
+                settings.pop(name, None)
     _train(
         run,
         M2 if features is None else M1M2,
@@ -225,6 +242,7 @@ def _settings_for_codes(features: Path, networks: Networks) -> Callable[[Dataset
 @train.command("pc-vae")
 @expanded
 def train_pc_vae(
+    context: typer.Context,
     labels: Labels = _LABELS,
     labelled_per_batch: LabelledPerBatch = None,
     networks: Networks = _NETWORKS,
@@ -254,7 +272,7 @@ def train_pc_vae(
 
         return LinearWarmup(warm_up, stop=weight) if warm_up and weight else weight
 
-    settings = networks.settings() | distributions.settings() | elbo.settings()
+    settings = networks.settings() | _of_pixels(context, distributions, elbo)
     settings |= {
         "prediction_weight": prediction_weight,
         "consistency_weight": rising(consistency_weight),

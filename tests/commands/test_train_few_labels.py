@@ -143,7 +143,20 @@ def test_defaults_are_those_of_the_data(kind: str, run: Run, monkeypatch: pytest
         settings = {"n_latent": n_latent, "likelihood": likelihood, "sigma": sigma, "hidden": (500,)}
         settings |= {"classification_weight": weight} if kind == "m2" else {}
         assert asked[data][0].epochs == epochs
-        assert asked[data][1] | settings == asked[data][1]
+        found = {"sigma": 1.0} | asked[data][1]
+        assert found | settings == found
+
+
+@every
+@pytest.mark.parametrize("options", [("--binarise",), ("--likelihood", "bernoulli")], ids=["states", "bernoulli"])
+def test_a_bernoulli_likelihood_of_the_digits_has_no_sigma(kind: str, options: tuple[str, ...], train: Train) -> None:
+    assert train(kind, *options).exit_code == 0
+    settings = _saved(kind).settings
+    assert (settings["likelihood"], settings["sigma"]) == ("bernoulli", 1.0)
+    assert settings["binarise"] == (options == ("--binarise",))
+    assert "sigma is that of a Gaussian" in train(kind, *options, "--sigma", "0.2", "--out", "other").error
+    states = ("--binarise", "--likelihood", "gaussian")
+    assert "binarise is for a Bernoulli" in train(kind, *states, "--out", "other").error
 
 
 COMMON = (
