@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,7 +80,7 @@ def check_image_shape(image_shape: Any) -> tuple[int, ...]:
 
 
 def check_channels(channels: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the maps after each convolution of a stack, all of which halve the image."""
+    """Return the maps after each convolution of a stack, all of which halve the image; one integer stands for one."""
     channels = check_widths("channels", channels)
     if not channels:
         raise InputError("channels must hold at least one number, such as (32, 64), got ()")
@@ -97,6 +99,21 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return str(value)
+
+
+def check_options(
+    model: str, options: Mapping[str, Any], base: Callable[..., Any], others: Collection[str], networks: str
+) -> None:
+    """Raise unless a model can pass all `options` on to its `base`: keywords of that, but for those in `others`.
+
+    Parameters
+    ----------
+    networks : str
+        What describes the networks instead of `others`, in words.
+    """
+    known = [n for n, p in inspect.signature(base).parameters.items() if p.kind is p.KEYWORD_ONLY and n not in others]
+    if unknown := [name for name in options if name not in known]:
+        raise InputError(f"{model} takes no {', '.join(unknown)}: {networks}, its other options are {', '.join(known)}")
 
 
 def check_numbers(name: str, x: Any) -> Array:

@@ -77,7 +77,11 @@ def test_the_spread_of_each_rule_is_a_panel_that_says_its_variance():
         (mark,) = ax.lines
         assert mark.get_xdata() == [0.25]
         assert mark.get_ydata()[0] * ax.get_ylim()[1] > max(bar.get_height() for bar in ax.patches)  # hides none
+    assert "example 1" in figure.axes[-1].get_xlabel()
+    assert "unit 2" in figure.axes[-1].get_xlabel()
     figure.savefig(io.BytesIO())
+    label = figure.axes[-1].xaxis.label.get_window_extent()
+    assert figure.bbox.x0 <= label.x0 < label.x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize(

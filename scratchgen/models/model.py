@@ -103,6 +103,10 @@ class Model(ABC):
         """Return the values, at the present step, of the schedules that are part of the loss."""
         return {}
 
+    def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
+        """Draw the noise of a batch whose data have been checked: what training takes instead of `draw_noise`."""
+        return self.draw_noise(x, stream)
+
     def training_source(self, x: Any, name: str) -> Source:
         """Return the checked data `x`, called `name` in errors, as training takes them batch by batch.
 
@@ -123,7 +127,7 @@ class Model(ABC):
         That is the gradient, unless the model has a reason to train along another direction. What a model keeps from
         step to step, such as persistent chains, may change.
         """
-        return self.evaluate_terms_and_grads(x, self.draw_noise(x, stream), out)[0]
+        return self.evaluate_terms_and_grads(x, self.draw_batch_noise(x, stream), out)[0]
 
     def captured_values(self) -> tuple[Any, ...] | None:
         """Return the numbers that the host puts into a training step now; None if a CUDA graph cannot hold the step.

@@ -102,5 +102,5 @@ def gradient_spread(draws: GradientDraws, exact: Array | None = None, example: i
         ax.set_title(f"{name.replace('_', ' ')}: variance {variance:g}", fontsize="medium", loc="left")
         ax.yaxis.set_major_locator(NullLocator())
         open_frame(ax)
-    panels[-1].set_xlabel("derivative of the ELBO by a mean of q(z|x), from one draw")
+    panels[-1].set_xlabel(f"derivative of the ELBO: example {example}, mean of unit {unit}, from one draw")
     return figure

@@ -201,7 +201,7 @@ def _validate(model: Model, source: Source, batch_size: int) -> dict[str, float]
         for batch in batches:
             stream = model.streams["validation"]
             batch = model.draw_data(batch, stream)
-            recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), len(batch))
+            recorder.add(model.evaluate_terms(batch, model.draw_batch_noise(batch, stream)), len(batch))
     return recorder.means()
 
 

@@ -139,3 +139,11 @@ def test_the_pictures_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(drawn["variance_spectrum"][1], model.params.W)
     assert drawn["variance_spectrum"][2] == pytest.approx(math.exp(model.params.log_sigma[0]))
     np.testing.assert_array_equal(drawn["reconstructions"][1], model.reconstruct(drawn["reconstructions"][0]))
+
+
+def test_points_are_called_points(run: Run) -> None:
+    result = run("train", "linear", "--data", "rings", "--latent", "1", "--backend", "numpy", "--out", "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "nats per point, mean ± standard error over the points" in result.stdout
+    assert "squared errors are sums over the coordinates, not nats" in result.stdout
+    assert not re.search("pixel|image", result.stdout)

@@ -44,9 +44,9 @@ class ContractiveAutoencoder(Autoencoder):
     Parameters
     ----------
     n_visible, hidden, n_code, **options
-        As of `Autoencoder`. With ``hidden=()`` the penalty has a closed form and costs next to nothing. With more
-        layers its cost grows as `n_code` times the square of the first width: a step of 784-400-20 takes some nine
-        times as long as without it.
+        As of `Autoencoder`. With ``hidden=()``, the default, the penalty has a closed form and costs next to nothing.
+        With more layers its cost grows as `n_code` times the square of the first width: a step of 784-400-20 takes some
+        nine times as long as without it.
     contraction_cost : float
         gamma of the loss.
     activation, code_activation : str
@@ -71,7 +71,7 @@ class ContractiveAutoencoder(Autoencoder):
     def __init__(
         self,
         n_visible: int,
-        hidden: tuple[int, ...] = (400,),
+        hidden: tuple[int, ...] = (),
         n_code: int = 20,
         *,
         contraction_cost: float = 0.1,
