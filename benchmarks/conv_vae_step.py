@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from benchmarks.vae_step import check_same_steps, take_step
 from scratchgen import ConvVAE, Stream, get_backend
 from scratchgen.geometry import Geometry

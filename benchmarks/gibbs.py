@@ -23,7 +23,8 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.machine import available_cores
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import RBM, ScratchgenError, Stream, to_numpy
 from scratchgen.samplers.gibbs import sweep
 

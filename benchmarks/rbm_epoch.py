@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import RBM, SGD, Stream
 
 N_VISIBLE, N_HIDDEN, BATCH, N_BATCHES = 784, 500, 64, 100

@@ -28,9 +28,10 @@ from typing import Any
 from benchmarks import gibbs, vae_step
 from benchmarks.devices import synchronise_cuda
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.memory import peak_resident_bytes
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import VAE, BackendError, get_backend
 
 SIZES = {

@@ -25,8 +25,9 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import VAE, ScratchgenError, Stream
 
 N_VISIBLE, N_HIDDEN, N_LATENT, BATCH = 784, 400, 20, 128
