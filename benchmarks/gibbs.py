@@ -60,6 +60,20 @@ def make_numpy(n_visible: int, n_hidden: int, n_chains: int) -> Callable[[], Any
     return call
 
 
+def make_products(n_visible: int, n_hidden: int, n_chains: int) -> Callable[[], Any]:
+    """Return the products of all sweeps, into arrays that exist: what a call would cost if drawing were free."""
+    rbm, v = _start(n_visible, n_hidden, n_chains, "numpy")
+    h = Stream(3, "numpy").bernoulli(0.5, shape=(n_chains, n_hidden))
+    product_h, product_v = np.empty_like(h), np.empty_like(v)
+
+    def multiply() -> None:
+        for _ in range(N_SWEEPS):
+            np.matmul(v, rbm.W, out=product_h)
+            np.matmul(h, rbm.W.T, out=product_v)
+
+    return multiply
+
+
 def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, compiled: bool) -> Callable[[], Any]:
     import torch
 
