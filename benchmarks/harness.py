@@ -114,7 +114,7 @@ def measure(contenders: Sequence[Contender], rounds: int, calls: int, threads: i
     One that fails while it is prepared is absent, and its error is printed: those who do not share it are measured.
     """
     timings, turns = [], {}
-    with threads_of_children(threads), ExitStack() as processes:
+    with _threads_of_children(threads), ExitStack() as processes:
         for contender in contenders:
             print(f"preparing {contender.name}", file=sys.stderr)
             executor = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
@@ -137,15 +137,20 @@ def measure(contenders: Sequence[Contender], rounds: int, calls: int, threads: i
 
 
 @contextmanager
-def threads_of_children(threads: int) -> Iterator[None]:
+def _threads_of_children(threads: int) -> Iterator[None]:
     """Set the variables that libraries read when they are loaded, for processes that start within the context."""
     before = dict(os.environ)
-    os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    os.environ |= thread_variables(threads)
     try:
         yield
     finally:
         os.environ.clear()
         os.environ |= before
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return what a process must find in its environment, so that its libraries use so many threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def interleave(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

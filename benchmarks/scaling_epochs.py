@@ -8,6 +8,7 @@ images and what training takes besides them.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import vae_step
-from benchmarks.harness import threads_of_children
+from benchmarks.harness import thread_variables
 from benchmarks.memory import peak_resident_bytes, restart_peak
 from benchmarks.mnist import N_FEATURES, load_rows
 from benchmarks.scaling_curves import BYTES_PER_IMAGE
@@ -28,16 +29,16 @@ from scratchgen import VAE
 
 def epochs(images: Sequence[int], backends: Sequence[str], threads: int) -> list[dict[str, Any]]:
     """Measure an epoch for each backend and number of images, print the table and return its rows."""
-    rows = []
+    rows, environment = [], os.environ | thread_variables(threads)
     print("\nbackend  images     seconds   ms a batch   peak memory   images alone, MB   on the GPU, MB")
-    with tempfile.TemporaryDirectory() as folder, threads_of_children(threads):
+    with tempfile.TemporaryDirectory() as folder:
         for n in images:
             file = Path(folder, "images.npy")
             np.save(file, load_rows(n)[0])
             for backend in backends:
                 command = [sys.executable, "-m", "benchmarks.scaling_epochs", str(file), backend]
-                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-                row = {"backend": backend, "images": n, **json.loads(output)}
+                child = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+                row = {"backend": backend, "images": n, **json.loads(child.stdout)}
                 print(_line(row))
                 rows.append(row)
     return rows

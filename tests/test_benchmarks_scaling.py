@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,8 +64,8 @@ def test_an_epochs_process_gets_its_images_alone_and_the_threads_that_were_asked
 ) -> None:
     seen = []
 
-    def stand_in(command: list[str], **_: Any) -> Any:
-        seen.append((np.load(command[3]).shape, command[4], os.environ["OPENBLAS_NUM_THREADS"]))
+    def stand_in(command: list[str], env: dict[str, str], **_: Any) -> Any:
+        seen.append((np.load(command[3]).shape, command[4], env["OPENBLAS_NUM_THREADS"]))
         return SimpleNamespace(stdout='{"seconds": 1.0, "peak_bytes": 2e6, "device_bytes": 0}')
 
     monkeypatch.setattr(scaling_epochs.subprocess, "run", stand_in)
