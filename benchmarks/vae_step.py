@@ -42,22 +42,28 @@ _SAME = 1e-4  # relative difference of losses
 def make_ours(
     batches: np.ndarray, backend: str | Backend = "cpu", n_hidden: int = N_HIDDEN, captured: bool = False
 ) -> Callable[[], Any]:
-    return steps_over(_model(backend, n_hidden), batches, captured)
+    return steps_over(make_model(backend, n_hidden), batches, captured)
 
 
 def make_torch(batches: np.ndarray, fused: bool, compiled: bool | str, device: str = "cpu") -> Callable[[], Any]:
     import torch
 
+    step = make_torch_step(batches[:3], fused, compiled, device)
+    endless = itertools.cycle(torch.from_numpy(batches).to(device))
+    return lambda: step(next(endless))
+
+
+def make_torch_step(batches: np.ndarray, fused: bool, compiled: bool | str, device: str) -> Callable[..., Any]:
+    """Return the step of PyTorch's model, after it has taken those on `batches` as ours does."""
     from benchmarks import torch_vae
 
     require_torch_device(device)
-    vae = _model("numpy")
+    vae = make_model("numpy")
     model = torch_vae.VAE(N_VISIBLE, N_HIDDEN, N_LATENT).to(device)
     _copy_parameters(vae, model)
     step = torch_vae.training_step(model, fused, compiled)
-    check_same_steps(vae, step, batches[:3], device)
-    endless = itertools.cycle(torch.from_numpy(batches).to(device))
-    return lambda: step(next(endless))
+    check_same_steps(vae, step, batches, device)
+    return step
 
 
 def make_numpy_products(batches: np.ndarray, only_large: bool = False, n_hidden: int = N_HIDDEN) -> Callable[[], Any]:
@@ -90,7 +96,7 @@ def make_torch_products(batches: np.ndarray, device: str = "cpu") -> Callable[[]
 # -------------------------------------------------------------------------------------------------- what they share
 
 
-def _model(backend: str | Backend, n_hidden: int = N_HIDDEN) -> VAE:
+def make_model(backend: str | Backend, n_hidden: int = N_HIDDEN) -> VAE:
     return VAE(N_VISIBLE, (n_hidden,), N_LATENT, likelihood="bernoulli", seed=0, dtype="float32", backend=backend)
 
 
@@ -135,7 +141,7 @@ def products_of_step(
     batches: np.ndarray, only_large: bool = False, n_hidden: int = N_HIDDEN
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     """Yield, for each batch, the products of a step in its order, as (a, b, out); of 14 the 5 with 784 are large."""
-    vae, n = _model("numpy", n_hidden), batches.shape[1]
+    vae, n = make_model("numpy", n_hidden), batches.shape[1]
     p, d = vae.params, vae.empty_grads()[1]
     (W_x, _), (W_mean, _), (W_log_var, _) = p.encoder[0], p.mean, p.log_var
     (W_z, _), (W_out, _) = p.decoder

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchgen import RBM, ScratchgenError
+from scratchgen import RBM, Contrastive, ScratchgenError
 
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).parent.parent
@@ -55,6 +55,24 @@ def test_pytorch_moves_chains_along_our_gradient() -> None:
     assert moved.shape == (10_000, 2)
     with pytest.raises(ScratchgenError, match="gradient"):
         benchmark("langevin")._check_slope(lambda x: 1.01 * x, moved)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own use of it
+def test_pytorch_trains_the_energy_as_we_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    ebm_step = benchmark("ebm_step")
+    ebm_step.make_torch(X.reshape(4, 16, 784), fused=True)()  # which checks chains and losses
+    monkeypatch.setattr(ebm_step, "LOSS", Contrastive(regularisation=0.02))
+    model = ebm_step.make_model("numpy")
+    monkeypatch.setattr(ebm_step, "make_model", lambda _: model)
+    monkeypatch.setattr(ebm_step, "LOSS", Contrastive(regularisation=0.01))
+    with pytest.raises(ScratchgenError, match="our loss is"):
+        ebm_step.make_torch(X.reshape(4, 16, 784), fused=True)
+
+
+def test_the_share_of_the_rate_counts_the_operations_of_the_products() -> None:
+    large_batch = benchmark("large_batch")
+    weights = 2 * 784 * 400 + 3 * 400 * 20  # each is in three products, the first in two
+    assert large_batch.gigaflop_of_step() == pytest.approx(2e-9 * 8192 * (3 * weights - 784 * 400))
 
 
 def test_torchebm_moves_chains_as_we_do() -> None:
