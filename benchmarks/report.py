@@ -79,13 +79,18 @@ def command_line(name: str, description: str, *, rounds: int, calls: int, thread
         ("--threads", threads, 1, "of each contender"),
     ):
         parser.add_argument(option, type=_at_least(least), default=default, help=f"{meaning} (default: %(default)s)")
+    add_out(parser, name)
+    return parser
+
+
+def add_out(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the option that says where the record goes."""
     parser.add_argument(
         "--out",
         type=Path,
         default=RESULTS / f"local-{name}.json",
         help="results file; records of other benchmarks in it stay (default: benchmarks/results/local-NAME.json)",
     )
-    return parser
 
 
 def _at_least(least: int) -> Callable[[str], int]:
