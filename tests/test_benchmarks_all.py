@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +77,23 @@ def test_every_benchmark_that_is_named_exists_and_can_be_run(everything: Any) ->
             module.main(["--help"])
         assert stopped.value.code == 0
         assert hasattr(module, "plot") == (name in everything.WITH_PICTURES)
+
+
+def test_ratios_are_of_contenders_that_there_are(everything: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.scaling.epochs", lambda *_: [])
+    monkeypatch.setattr("benchmarks.scaling.has_gpu", lambda: True)
+    monkeypatch.setattr("benchmarks.scaling.print_curves", lambda _: None)
+    for name in set(everything.NAMES) - {"bigger_than_memory"}:
+        module, described = importlib.import_module(f"benchmarks.{name}"), []
+        monkeypatch.setattr(module, "run", lambda benchmark, _, described=described: described.append(benchmark))
+        if hasattr(module, "load_rows"):
+            monkeypatch.setattr(module, "load_rows", lambda n: (np.zeros((n, 784), dtype=np.float32), "zeros"))
+        module.main([])
+        (benchmark,) = described
+        assert benchmark.name == name
+        contenders = [contender.name for contender in benchmark.contenders]
+        assert len(set(contenders)) == len(contenders)
+        assert {who for ratio in benchmark.ratios for who in (ratio.numerator, ratio.denominator)} <= set(contenders)
 
 
 FOUND = {
