@@ -12,6 +12,7 @@ import pytest
 import scratchgen as sg
 from scratchgen.errors import BackendError
 from scratchgen.training import graphs
+from scratchgen.training.sources import ArraySource
 
 pytestmark = pytest.mark.simulator
 
@@ -81,3 +82,23 @@ def test_where_nothing_can_be_captured_the_contender_is_absent_and_says_why(devi
 def refuse_while_captured(device, refuse):
     original = graphs.PlainStep.follow_gradient_
     return lambda step: refuse() if device.tape is not None else original(step)
+
+
+def test_a_pass_over_shuffled_rows_is_replays(device, steps):
+    rbm = sg.RBM(7, 5, backend=device.backend)
+    rows = ArraySource(device.module.asarray(BATCHES.reshape(-1, 7)))
+    step = steps.step_like(rbm, rows.x[:16], captured=True)
+    first, device.counts = rbm.step, type(device.counts)()
+    for batch in rows.shuffled(16, rbm.streams["shuffling"]):
+        step(batch)
+    assert rbm.step == first + 2
+    assert device.counts.products == 0
+    assert device.counts.host_reads == []
+
+
+def test_factors_of_products_keep_their_layout_on_the_device(device, steps):
+    large_batch = importlib.import_module("benchmarks.large_batch")
+    for array in (BATCHES[0], BATCHES[0].T):
+        on_device = large_batch.moved(array, device.backend).values
+        np.testing.assert_array_equal(on_device, array)
+        assert on_device.flags.c_contiguous == array.flags.c_contiguous
