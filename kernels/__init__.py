@@ -31,6 +31,7 @@ _MODULES = (
     "langevin",
     "langevin_densities",
     "latent",
+    "order",
     "philox",
     "sgd",
 )

@@ -125,6 +125,13 @@ class Model(ABC):
         """
         return self.evaluate_terms_and_grads(x, self.draw_noise(x, stream), out)[0]
 
+    def check_terms(self, terms: Any, step: int) -> None:  # noqa: B027
+        """Raise if the terms of training step number `step`, as numbers, show that training has failed.
+
+        On a CPU that is before the parameters change, on a GPU at the end of the epoch. Terms that are NaN or infinite
+        stop training in any case.
+        """
+
     def captured_values(self) -> tuple[Any, ...] | None:
         """Return the numbers that the host puts into a training step now; None if a CUDA graph cannot hold the step.
 

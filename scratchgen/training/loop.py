@@ -196,7 +196,7 @@ def _train_epoch(
 @np.errstate(over="ignore", invalid="ignore")
 def _validate(model: Model, source: Source, batch_size: int) -> dict[str, float]:
     """Return the mean of each term over the examples, with noise from the validation stream."""
-    recorder = TermRecorder(model, source.n_batches(batch_size), None, must_be_finite=False)
+    recorder = TermRecorder(model, source.n_batches(batch_size), None, of_training=False)
     with _one_pass(source.in_order(batch_size)) as batches:
         for batch in batches:
             stream = model.streams["validation"]

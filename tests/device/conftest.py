@@ -1,8 +1,9 @@
 """A stand-in for CuPy and cuBLAS on a machine without a GPU.
 
 It computes with NumPy, refuses what CuPy refuses, and counts. Its arrays are no NumPy arrays: they cannot be mixed with
-them, and every way in which a value leaves the device, each of which would make the host wait, is counted. Numba's
-kernels run in the simulator, and `cublasGemmEx` is a function that reads matrices by address, stored by columns.
+them, and everything that makes the host wait is counted: a value that leaves the device, a sort, a result whose size
+depends on values. Numba's kernels run in the simulator, and `cublasGemmEx` is a function that reads matrices by
+address, stored by columns.
 
 While a stream is captured nothing is computed: what is asked for goes to a tape, with the arrays and the numbers that
 it was asked with, and the results are NaN until the tape is played.
@@ -28,6 +29,9 @@ from scratchgen.training import graphs
 
 LARGE = 256  # bytes: above a bias of these small models, below the activations of a batch
 BY_CUBLAS = ("matmul", "dot", "vdot", "einsum", "tensordot")  # in CuPy
+WAITING = {"argpartition", "argsort", "lexsort", "partition", "sort"}  # Thrust waits for its stream when it has sorted
+WAITING |= {"argwhere", "compress", "extract", "flatnonzero", "nonzero", "unique"}  # how large is the result?
+MOST_JOINED = 8  # CuPy sends the addresses of more arrays to the device
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Counts:
     products : int
         Calls of `cublasGemmEx`.
     host_reads, uploads : list
-        How a value came to the host, and how an array of the host went to the device.
+        How a value came to the host or else made it wait, and how an array of the host went to the device.
     large_allocations : int
         New arrays of more than `LARGE` bytes.
     """
@@ -84,8 +88,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError("implicit conversion to a NumPy array")
 
     def _read(self, how: str) -> np.ndarray:
-        assert self.device.tape is None, f"{how}: the host cannot read while a stream is captured"
-        self.device.counts.host_reads.append(how)
+        self.device.wait(how)
         return self.values
 
     def __float__(self) -> float:
@@ -103,6 +106,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> DeviceArray:
         plain = self.device.unwrap(index)
         if isinstance(index, DeviceArray):
+            if plain.dtype == bool:
+                self.device.wait("boolean index")
             return self.device.computed(lambda: self.values[plain])
         return self.device.wrap(np.asarray(self.values[plain]))
 
@@ -124,6 +129,16 @@ class Device:
         self.kept: list[Any] = []  # the memory of captures: a tape holds addresses
         self.module = _Module(self)
         self.backend = Backend("cuda", self.module, "cuda")
+
+    def wait(self, why: str) -> None:
+        """Count that the host waits."""
+        assert self.tape is None, f"{why}: the host cannot wait while a stream is captured"
+        self.counts.host_reads.append(why)
+
+    def upload(self, how: str) -> None:
+        """Count that the host sends an array."""
+        assert self.tape is None, f"{how}: the host cannot send arrays while a stream is captured"
+        self.counts.uploads.append(how)
 
     def do(self, action: Callable[[], Any]) -> None:
         """Do what has no result: now, or when the tape is played."""
@@ -161,10 +176,15 @@ class Device:
 
     def wrapped(self, function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
         """Return a function of NumPy's as one of device arrays."""
+        name = name or function.__name__
 
         def call(*args: Any, **options: Any) -> Any:
-            if (name or function.__name__) in BY_CUBLAS:
+            if name in BY_CUBLAS:
                 raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+            if name in WAITING:
+                self.wait(name)
+            if name in ("concatenate", "stack") and len(args[0]) > MOST_JOINED:
+                self.upload(name)
             plain = [self.unwrap(x) for x in args]
             plain_options = {key: self.unwrap(value) for key, value in options.items()}
             out = options.get("out")
@@ -172,7 +192,7 @@ class Device:
                 self.counts.array_launches += 1
                 self.do(lambda: function(*plain, **plain_options))
                 return out[0] if isinstance(out, tuple) else out
-            if (name or function.__name__) in ("reshape", "transpose", "ravel", "squeeze", "broadcast_to"):
+            if name in ("reshape", "transpose", "ravel", "squeeze", "broadcast_to"):
                 return self.wrap(function(*plain, **plain_options))
             return self.computed(lambda: function(*plain, **plain_options))
 
@@ -234,8 +254,7 @@ class _Module(ModuleType):
     def asarray(self, x: Any, dtype: Any = None, order: str | None = None) -> DeviceArray:
         if isinstance(x, DeviceArray):
             return DeviceArray(np.asarray(x.values, dtype=dtype, order=order), self._device)
-        assert self._device.tape is None, "the host cannot send arrays while a stream is captured"
-        self._device.counts.uploads.append("asarray")
+        self._device.upload("asarray")
         return DeviceArray(np.array(x, dtype=dtype, order=order), self._device)
 
     def empty(self, shape: Any, dtype: Any = float) -> DeviceArray:

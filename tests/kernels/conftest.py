@@ -213,6 +213,12 @@ def _sweeps(n_more_visible: int, n_more_hidden: int, starts_from: str = "states"
     return arguments
 
 
+def _keys(draws: Draws) -> Arguments:
+    """Sixteen keys that are neighbours or equal, on both sides of the middle, and as many as the case has elsewhere."""
+    few = np.arange(16, dtype=np.uint64) % np.uint64(5) + np.uint64(2**63 - 2)
+    return {"keys": np.concatenate([few, draws.vector().astype(np.float64).view(np.uint64) << np.uint64(9)])}
+
+
 def _ising(draws: Draws) -> Arguments:
     sides = 2 + 2 * (draws.columns // 2 % 3), 2 + 2 * (draws.columns % 5)
     spins = np.sign(draws.normal(draws.rows, *sides)).astype(np.int8)
@@ -326,6 +332,7 @@ CASES = (
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
+    Case("order_of_keys", "", _keys, results=("order",)),
     Case("langevin_step_", "", _langevin_step(np.inf, -np.inf, np.inf), **_OUT),
     Case("langevin_step_", "bounds", _langevin_step(0.5, -0.7, 0.9), **_OUT),
     Case("langevin_gaussian_mixture", "", _langevin_density(_GAUSSIANS), results=("x",)),
