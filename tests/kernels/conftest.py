@@ -219,6 +219,13 @@ def _keys(draws: Draws) -> Arguments:
     return {"keys": np.concatenate([few, draws.vector().astype(np.float64).view(np.uint64) << np.uint64(9)])}
 
 
+def _masking(draws: Draws) -> Arguments:
+    """A quarter of each row, but for the last element: a NaN there is to be seen."""
+    keys = np.floor(20 * draws.uniform(draws.rows, draws.columns).astype(np.float64))  # some are equal
+    keys.reshape(-1)[-1:] = 20
+    return {"x": draws.matrix(), "keys": keys, "n_masked": draws.columns // 4 + 1 if draws.columns > 1 else 1}
+
+
 def _ising(draws: Draws) -> Arguments:
     sides = 2 + 2 * (draws.columns // 2 % 3), 2 + 2 * (draws.columns % 5)
     spins = np.sign(draws.normal(draws.rows, *sides)).astype(np.int8)
@@ -332,6 +339,7 @@ CASES = (
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
+    Case("mask_lowest", "", _masking, results=("masked",), ignores=("keys",)),
     Case("order_of_keys", "", _keys, results=("order",)),
     Case("langevin_step_", "", _langevin_step(np.inf, -np.inf, np.inf), **_OUT),
     Case("langevin_step_", "bounds", _langevin_step(0.5, -0.7, 0.9), **_OUT),
