@@ -183,8 +183,7 @@ def library() -> Any:
         found = ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
     except (ImportError, OSError, RuntimeError) as error:
         warnings.warn(
-            f"cuBLAS could not be loaded ({error}): matrix products are CuPy's own, in float32 or float64, and steps "
-            "of training are not captured into CUDA graphs",
+            f"cuBLAS could not be loaded ({error}): matrix products are CuPy's own, in float32 or float64",
             BackendWarning,
             stacklevel=2,
         )

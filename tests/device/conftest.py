@@ -109,7 +109,10 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             if plain.dtype == bool:
                 self.device.wait("boolean index")
             return self.device.computed(lambda: self.values[plain])
-        return self.device.wrap(np.asarray(self.values[plain]))
+        plain = plain if isinstance(plain, tuple) else (plain,)
+        return self.device.wrap(
+            self.values[plain if any(i is ... for i in plain) else (*plain, ...)]
+        )  # a view of one number, too
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index, value = self.device.unwrap(index), self.device.unwrap(value)
@@ -193,7 +196,10 @@ class Device:
                 self.do(lambda: function(*plain, **plain_options))
                 return out[0] if isinstance(out, tuple) else out
             if name in ("reshape", "transpose", "ravel", "squeeze", "broadcast_to"):
-                return self.wrap(function(*plain, **plain_options))
+                result = function(*plain, **plain_options)
+                of = function.__self__ if isinstance(getattr(function, "__self__", None), np.ndarray) else plain[0]
+                if np.may_share_memory(result, of):
+                    return self.wrap(result)
             return self.computed(lambda: function(*plain, **plain_options))
 
         return call

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchgen.corruptions import Corruption, Masking, check_corruption
-from scratchgen.errors import InputError
+from scratchgen.corruptions import CORRUPTIONS, Corruption, Masking, check_corruption
+from scratchgen.errors import BackendError, InputError
 from scratchgen.models.autoencoders.autoencoder import Autoencoder
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -84,6 +84,14 @@ class DenoisingAutoencoder(Autoencoder):
                 f"{getattr(corrupted, 'shape', corrupted)!r}"
             )
         return self.backend.asarray(corrupted, dtype=self.dtype)
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none."""
+        if not isinstance(self.corruption, CORRUPTIONS):
+            raise BackendError(
+                "its corruption, which is none of scratchgen.corruptions, may wait or choose on the host"
+            )
+        return super().captured_values()
 
     def _check_noise(self, x: Array, noise: Any) -> Array:
         return self._check_seen(super()._check_noise(x, noise), "noise")

@@ -206,6 +206,10 @@ class EnergyModel(Model):
         clip_gradient_(out, self.max_norm, self.max_value)
         return terms
 
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none: the loss and the dynamics of a model stay as they are, and the chains where they are."""
+        return ()
+
     def check_terms(self, terms: Any, step: int) -> None:
         """Raise if the energies of data and of samples have run apart."""
         self.loss.check(terms, step)
