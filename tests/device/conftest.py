@@ -81,6 +81,11 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def data(self) -> Any:
         return SimpleNamespace(ptr=self.values.ctypes.data)
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        address, dtype = self.values.ctypes.data, self.values.dtype.str
+        return {"shape": self.shape, "strides": self.strides, "typestr": dtype, "data": (address, False), "version": 3}
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -130,6 +135,7 @@ class Device:
         self.counts = Counts()
         self.tape: list[Callable[[], Any]] | None = None
         self.kept: list[Any] = []  # the memory of captures: a tape holds addresses
+        self.converted: list[int] = []  # the addresses of which Numba has been asked to make a view
         self.module = _Module(self)
         self.backend = Backend("cuda", self.module, "cuda")
 
@@ -203,6 +209,16 @@ class Device:
             return self.computed(lambda: function(*plain, **plain_options))
 
         return call
+
+    def convert(self, interface: dict[str, Any], sync: bool) -> np.ndarray:
+        """Return what a kernel of the simulator takes, made from an address as Numba makes a view."""
+        assert not sync
+        (address, _), shape, strides = interface["data"], interface["shape"], interface["strides"]
+        self.converted.append(address)
+        dtype = np.dtype(interface["typestr"])
+        n_bytes = sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) + dtype.itemsize
+        memory = (ctypes.c_char * (n_bytes if 0 not in shape else 0)).from_address(address)
+        return np.ndarray(shape, dtype, memory, strides=strides)
 
 
 class _Stream:
@@ -332,12 +348,14 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     def counted(kernel: Any, blocks: int, threads: int, args: tuple[Any, ...], shared_bytes: int = 0) -> None:
         name = f"{kernel.function.__module__.rpartition('.')[2]}.{kernel.function.__name__}"
         device.counts.launches[name] += 1
-        plain = tuple(map(device.unwrap, args))
+        plain = tuple(_cuda.kept_view(x) if isinstance(x, DeviceArray) else x for x in args)
         device.do(lambda: launch(kernel, blocks, threads, plain, shared_bytes))
 
     library = cublas.declared(StandInCublas(device))
     monkeypatch.setitem(sys.modules, "cupy", device.module)
     monkeypatch.setattr(_cuda.CudaKernel, "_launch", counted)
+    monkeypatch.setattr(_cuda.cuda, "from_cuda_array_interface", device.convert, raising=False)
+    monkeypatch.setattr(_cuda, "_views", {})
     monkeypatch.setattr(cublas, "library", lambda: library)
     for kept in (cublas._handle, graphs._capture_stream):
         kept.cache_clear()

@@ -14,6 +14,7 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import TrainingError
+from scratchgen.kernels import _cuda
 from scratchgen.models.energy.dynamics import Langevin
 from scratchgen.nn import image_networks
 from scratchgen.training.graphs import CapturedStep, PlainStep
@@ -121,6 +122,32 @@ def test_a_langevin_step_asks_the_same_each_time(device):
     )
     assert longer.products - shorter.products == 4
     assert longer.host_reads == longer.uploads == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_arrays_that_stay_are_converted_for_kernels_once(device, name):
+    model = MODELS[name](backend=device.backend)
+    step, x = PlainStep(model), device.module.asarray(X)
+    step(x, lambda terms, n: None)
+    n_first = len(device.converted)
+    device.converted.clear()
+    step(x, lambda terms, n: None)
+    state = model.optimizer_state
+    for array in (x, model.theta, step.gradient, state.rates, *state.arrays.values()):
+        first, n_bytes = array.data.ptr, array.values.nbytes
+        assert [address for address in device.converted if first <= address < first + n_bytes] == []
+    assert len(device.converted) < n_first
+
+
+def test_views_for_kernels_are_right_when_few_are_kept(device, monkeypatch):
+    terms = []
+    for n_kept in (_cuda.MAX_VIEWS, 3):
+        monkeypatch.setattr(_cuda, "MAX_VIEWS", n_kept)
+        step, x = PlainStep(MODELS["VAE"](backend=device.backend)), device.module.asarray(X)
+        for _ in range(3):
+            step(x, lambda found, n: terms.append(float(found.loss)))
+        assert len(_cuda._views) <= n_kept
+    assert terms[:3] == terms[3:]
 
 
 def test_many_parts_of_a_batch_are_joined_without_the_host(device, monkeypatch):
