@@ -32,6 +32,7 @@ _AS_STORED, _TRANSPOSED = 0, 1
 _DATA_TYPES = {"float32": 0, "float64": 1, "float16": 2}
 _COMPUTE_TYPES = {"float32": 68, "tf32": 77, "float16": 68, "float64": 70}
 _DEFAULT_ALGORITHM = -1
+_LARGEST = 2**31 - 1  # of its int
 
 
 # --------------------------------------------------------------------------------------- matrices as cuBLAS sees them
@@ -68,13 +69,24 @@ def layout_of(x: Array) -> Layout | None:
 
 
 def gemm_arguments(out: Array, a: Array, b: Array) -> GemmArguments:
-    """Return what makes cuBLAS write a b to `out`, which is stored by rows."""
+    """Return what makes cuBLAS write a b to `out`, which is stored by rows.
+
+    Raises
+    ------
+    BackendError
+        A size or a stride is no number of 32 bits: ctypes would cut it.
+    """
     layouts = [layout for layout in map(layout_of, (b, a, out)) if layout is not None]
     if len(layouts) < 3 or layouts[2].by_columns:
         raise ValueError("a factor has no contiguous axis, or the product is not stored by rows")
     b_flag, a_flag = (_TRANSPOSED if layout.by_columns else _AS_STORED for layout in layouts[:2])
-    sizes = out.shape[1], out.shape[0], a.shape[1]
-    return GemmArguments(b_flag, a_flag, *sizes, layouts[0].stride, layouts[1].stride, layouts[2].stride)
+    numbers = out.shape[1], out.shape[0], a.shape[1], layouts[0].stride, layouts[1].stride, layouts[2].stride
+    if max(numbers) > _LARGEST:
+        raise BackendError(
+            f"the product of matrices of shapes {a.shape} and {b.shape} is too large: cuBLAS counts rows, columns and "
+            "strides in 32 bits, and they must be below 2**31. Multiply fewer rows at a time"
+        )
+    return GemmArguments(b_flag, a_flag, *numbers)
 
 
 # ------------------------------------------------------------------------------------------------------------- products
