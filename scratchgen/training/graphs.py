@@ -184,7 +184,8 @@ class CapturedStep:
             except Exception as error:  # of CuPy, of Numba or of a library below: something cannot be captured
                 self._give_up(stream, error)
                 return
-        self._captured = _Graph(graph, x, terms, present, pool)
+            handle = cublas.current_handle()
+        self._captured = _Graph(graph, x, terms, present, pool, handle)
         _log.debug("step %d was captured into a CUDA graph", self.model.step - 1)
 
     def _give_up(self, stream: Any, error: Exception) -> None:
@@ -213,8 +214,9 @@ def _capture_stream(device: int, thread: int) -> Any:
 class _Graph:
     """A captured step: the graph, its input and its terms, what it holds, and the memory of what lies between.
 
-    The memory pool must live as long: the graph writes to arrays that Python has long since freed.
+    The memory pool must live as long, for the graph writes to arrays that Python has long since freed; so must the
+    handle, in whose workspace its products are made.
     """
 
-    def __init__(self, graph: Any, x: Array, terms: Any, holds: Any, pool: Any) -> None:
-        self.graph, self.x, self.terms, self.holds, self.pool = graph, x, terms, holds, pool
+    def __init__(self, graph: Any, x: Array, terms: Any, holds: Any, pool: Any, handle: cublas.Handle) -> None:
+        self.graph, self.x, self.terms, self.holds, self.pool, self.handle = graph, x, terms, holds, pool, handle

@@ -15,7 +15,7 @@ import ctypes
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -253,7 +253,7 @@ class _Module(ModuleType):
         super().__init__("cupy")
         self._device = device
         self.cuda = SimpleNamespace(
-            Device=lambda: SimpleNamespace(cublas_handle=1),
+            Device=lambda: _Gpu(),
             get_device_id=lambda: 0,
             get_current_stream=lambda: self.cuda.stream,
             Stream=lambda non_blocking: _Stream(device),
@@ -287,6 +287,10 @@ class _Module(ModuleType):
         return self.empty(x.shape, x.dtype)
 
 
+class _Gpu(nullcontext):
+    cublas_handle = 1
+
+
 @contextmanager
 def _no_context(_: Any) -> Iterator[None]:
     yield
@@ -301,19 +305,27 @@ class StandInCublas:
     ----------
     calls : list of tuple
         The arguments of each call of `cublasGemmEx`.
+    n_destroyed : int
+        Handles that were given back.
     """
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.calls: list[tuple[Any, ...]] = []
+        self.n_destroyed = 0
         number, address = ctypes.c_int, ctypes.c_void_p
         succeed = {"cublasCreate_v2": (address,), "cublasSetStream_v2": (address, address)}
         succeed |= {"cublasSetWorkspace_v2": (address, address, ctypes.c_size_t)}
         for name, arguments in succeed.items():
             setattr(self, name, ctypes.CFUNCTYPE(number, *arguments)(lambda *_: 0))
+        self.cublasDestroy_v2 = ctypes.CFUNCTYPE(number, address)(self._destroy)
         matrix = (address, number, number)
         arguments = (address, *[number] * 5, address, *matrix, *matrix, address, *matrix, number, number)
         self.cublasGemmEx = ctypes.CFUNCTYPE(number, *arguments)(self._gemm)
+
+    def _destroy(self, _: Any) -> int:
+        self.n_destroyed += 1
+        return 0
 
     def _gemm(self, *call: Any) -> int:
         _, flag_a, flag_b, m, n, k, _, a, a_type, lda, b, b_type, ldb, _, c, c_type, ldc, *_ = call
@@ -357,9 +369,8 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     monkeypatch.setattr(_cuda.cuda, "from_cuda_array_interface", device.convert, raising=False)
     monkeypatch.setattr(_cuda, "_views", {})
     monkeypatch.setattr(cublas, "library", lambda: library)
-    for kept in (cublas._handle, graphs._capture_stream):
-        kept.cache_clear()
+    monkeypatch.setattr(cublas, "_of_thread", cublas._OfThread())
+    graphs._capture_stream.cache_clear()
     with _cuda.launch_shape(1, 1):  # the simulator needs a thread of the host for each of its own
         yield device
-    for kept in (cublas._handle, graphs._capture_stream):
-        kept.cache_clear()
+    graphs._capture_stream.cache_clear()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+
 import numpy as np
 import pytest
 
@@ -181,6 +184,22 @@ def test_a_capture_that_fails_is_announced_and_training_goes_on(device, monkeypa
     np.testing.assert_array_equal(terms, expected_terms)
     np.testing.assert_array_equal(theta, expected_theta)
     assert (step.n_made, step.n_replayed) == (5, 0)
+
+
+def test_a_graph_keeps_the_workspace_of_its_products(device):
+    """One thread makes it and ends, another replays it."""
+    vae = MODELS["VAE"](backend=device.backend)
+    step = CapturedStep(vae, BATCH)
+    thread = threading.Thread(target=train, args=(vae, step, X[:3], device))
+    thread.start()
+    thread.join()
+    library = graphs.cublas.library()
+    assert library.n_destroyed == 1  # that of the steps without a graph
+    train(vae, step, X[:1], device)
+    assert (step.n_made, step.n_replayed) == (2, 2)
+    del step
+    gc.collect()
+    assert library.n_destroyed == 2
 
 
 def test_graphs_are_made_only_where_they_are_asked_for(device, monkeypatch):

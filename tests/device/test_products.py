@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_without_cublas_products_are_left_to_cupy(device, monkeypatch):
     monkeypatch.setattr(cublas, "library", lambda: None)
     with pytest.raises(NotImplementedError, match="calling cuBLAS API"):
         matmul(device.module.zeros((2, 3)), device.module.zeros((3, 2)))
+
+
+def test_the_handle_of_a_thread_that_has_ended_is_given_back(device):
+    a = device.module.zeros((2, 2))
+    matmul(a, a)
+    for n_ended in (1, 2):
+        thread = threading.Thread(target=matmul, args=(a, a))
+        thread.start()
+        thread.join()
+        assert cublas.library().n_destroyed == n_ended
 
 
 def test_a_status_of_cublas_is_an_error():
