@@ -349,7 +349,9 @@ CASES = (
     Case("langevin_double_well", "", _langevin_density(_DOUBLE_WELL), results=("x",)),
     Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
     # ... and these return nothing but draws
-    Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
+    Case("gibbs_sweeps", "products", _sweeps(560, 240), **_SWEEPS),  # too large for fast memory, and to be read again
+    Case("gibbs_sweeps", "tiles", _sweeps(120, 110), **_SWEEPS),  # too large for shared memory
+    Case("gibbs_sweeps", "tiles, greys", _sweeps(120, 110, starts_from="greys"), **_SWEEPS),
     Case("gibbs_sweeps", "", _sweeps(0, 1), **_SWEEPS),
     Case("gibbs_sweeps", "greys", _sweeps(0, 1, starts_from="greys"), **_SWEEPS),
     Case("ising_checkerboard", "", _ising, results=("spins",), **_ISING),
