@@ -28,6 +28,7 @@ from typing import Any
 
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
+from scratchgen.kernels.masking import mask_lowest
 from scratchgen.random import Stream
 from scratchgen.specification import specified
 from scratchgen.typing import Array
@@ -64,13 +65,12 @@ class Masking:
 
     def __call__(self, x: Array, stream: Stream) -> Array:
         """Return the corrupted batch."""
-        xp, n_masked = namespace(_check_batch(x)), round(self.proportion * x.shape[1])
+        n_masked = round(self.proportion * _check_batch(x).shape[1])
         if n_masked == 0:
             return x.copy()
         # 53 bits: two equal keys in a row, which would mask one feature more, do not happen
-        keys = stream.uniform(x.shape, "float64")
-        highest_masked = xp.partition(keys, n_masked - 1, axis=1)[:, n_masked - 1 : n_masked]
-        return xp.where(keys > highest_masked, x, xp.zeros_like(x))
+        masked: Array = mask_lowest.on(stream.backend)(x, stream.uniform(x.shape, "float64"), n_masked)
+        return masked
 
 
 @specified
@@ -124,7 +124,8 @@ class SaltAndPepper:
         return xp.where(u < 0.5 * self.probability, low, xp.where(u < self.probability, high, x))
 
 
-OWN_CORRUPTIONS = (Masking, IndependentMasking, GaussianNoise, SaltAndPepper)  # they leave the batch alone
+# They leave the batch alone, and never wait for a GPU.
+CORRUPTIONS = (Masking, IndependentMasking, GaussianNoise, SaltAndPepper)
 
 
 def _check_batch(x: Any) -> Array:

@@ -312,10 +312,10 @@ class VAE(GaussianLatents, Model):
 
     def encoder_forward(self, x: Array) -> tuple[Array, Array, EncoderCache]:
         """Return mean and log_var of q(z|x), each (n, n_latent), and the cache."""
-        params = self.params
+        params, precision = self.params, self.backend.precision
         h, layers = self.encoder_network.forward(params.encoder, x, self.backend)
-        mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
-        log_var, log_var_cache = linear_forward(params.log_var, h)
+        mean, mean_cache = linear_forward(params.mean, h, precision)  # (n, n_latent)
+        log_var, log_var_cache = linear_forward(params.log_var, h, precision)
         return mean, log_var, EncoderCache(layers, mean_cache, log_var_cache)
 
     def heads_backward(self, dmean: Array, dlog_var: Array, cache: EncoderCache, grads: VAEParams) -> Array:
@@ -326,7 +326,10 @@ class VAE(GaussianLatents, Model):
 
     def _encode(self, x: Array) -> tuple[Array, Array]:
         h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
-        return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
+        mean, log_var = (
+            linear_forward(p, h, self.backend.precision)[0] for p in (self.params.mean, self.params.log_var)
+        )
+        return mean, log_var
 
     def decoder_forward(self, z: Array) -> tuple[Array, Any]:
         """Return the decoder's output for each draw, (L n, n_visible), and its cache."""

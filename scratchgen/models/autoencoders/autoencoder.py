@@ -240,6 +240,10 @@ class Autoencoder(Model):
         """Return an array of no columns."""
         return self.backend.xp.empty(self.noise_shape(x), dtype=self.dtype)
 
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none."""
+        return ()
+
     def _check_noise(self, x: Array, noise: Any) -> Array:
         noise, expected = check_numbers("noise", noise), self.noise_shape(x)
         if tuple(noise.shape) != expected:

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchgen.corruptions import OWN_CORRUPTIONS, Corruption, Masking, check_corruption
-from scratchgen.errors import InputError
+from scratchgen.corruptions import CORRUPTIONS, Corruption, Masking, check_corruption
+from scratchgen.errors import BackendError, InputError
 from scratchgen.models.autoencoders.autoencoder import Autoencoder
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -86,7 +86,7 @@ class DenoisingAutoencoder(Autoencoder):
 
     def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
         """Return a corrupted copy of a batch whose data have been checked."""
-        if type(self.corruption) in OWN_CORRUPTIONS:
+        if type(self.corruption) in CORRUPTIONS:
             return self.backend.asarray(self.corruption(x, stream), dtype=self.dtype)
         corrupted = self.corruption(x.copy(), stream)  # the batch may be the user's own array, and it is the target
         if getattr(corrupted, "shape", None) != x.shape:
@@ -95,6 +95,14 @@ class DenoisingAutoencoder(Autoencoder):
                 f"{getattr(corrupted, 'shape', corrupted)!r}"
             )
         return self._check_seen(corrupted, "what corruption returned")
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none."""
+        if type(self.corruption) not in CORRUPTIONS:
+            raise BackendError(
+                "its corruption, which is none of scratchgen.corruptions, may wait or choose on the host"
+            )
+        return super().captured_values()
 
     def _check_noise(self, x: Array, noise: Any) -> Array:
         return self._check_seen(super()._check_noise(x, noise), "noise")

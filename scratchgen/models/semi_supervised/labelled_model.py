@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scratchgen import training
-from scratchgen.errors import InputError
+from scratchgen.errors import BackendError, InputError
 from scratchgen.history import History
 from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels, one_hot
 from scratchgen.models.model import Model, State, check_arrays, check_names
@@ -121,6 +121,10 @@ class LabelledModel(Model):
     def training_source(self, x: Any, name: str) -> MixedSource:
         """Return the checked data as batches that mix labelled and unlabelled examples."""
         return x if isinstance(x, MixedSource) else MixedSource(self.check_data(x, name))
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Refuse: a batch is no array that could be copied to where a graph reads it."""
+        raise BackendError("a batch of labelled and unlabelled examples is not one array")
 
     def draw_data(self, x: Labelled, stream: Stream) -> Labelled:
         """Return the batch as the loss is to see it this time; `draw_examples` says how."""

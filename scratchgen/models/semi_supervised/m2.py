@@ -271,7 +271,7 @@ class M2(ConditionalVAE):
     def _classifier_forward(self, x: Array) -> tuple[Array, Array, Any, LinearCache]:
         """Return log q(y|x) and q(y|x), (n, n_classes), and the caches of the layers and of the last one."""
         features, layers = self.classifier_network.forward(self.params.classifier, x, self.backend)
-        logits, cache = linear_forward(self.params.logits, features)
+        logits, cache = linear_forward(self.params.logits, features, self.backend.precision)
         return *log_softmax_forward(logits), layers, cache
 
     def class_probabilities(self, x: Array) -> Array:  # type: ignore[override]  # nothing to choose here
