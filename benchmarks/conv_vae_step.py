@@ -9,6 +9,9 @@ must be ours. The products are those of one step, of the sizes in which we take 
 everything but BLAS were free, the windows of the convolutions included. Below the comparison stands where the time of
 our step goes.
 
+On a GPU, where one is at hand, our step is replayed from a CUDA graph (captured), or made operation by operation
+(plain), and everybody is waited for once in 50 steps.
+
 PyTorch comes with ``pip install -e ".[bench]"``; without it its rows are absent.
 """
 
@@ -23,10 +26,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.breakdown import print_breakdown
+from benchmarks.devices import on_gpu, require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
-from benchmarks.vae_step import check_same_steps, take_step
+from benchmarks.report import Benchmark, Ratio, command_line, run
+from benchmarks.steps import steps_over
+from benchmarks.vae_step import check_same_steps
 from scratchgen import ConvVAE, Stream, get_backend
 from scratchgen.geometry import Geometry
 from scratchgen.ops.windows import windows_of
@@ -37,24 +43,24 @@ SIZE, CHANNELS, N_DENSE, N_LATENT = 28, (32, 64), 16, 2
 Product = tuple[np.ndarray, np.ndarray, np.ndarray]  # a, b and the array for a b
 
 
-def make_ours(batches: np.ndarray) -> Callable[[], Any]:
-    vae = _model("cpu")
-    gradient, grads = vae.empty_grads()
-    endless = itertools.cycle(batches)
-    return lambda: take_step(vae, next(endless), gradient, grads)
+def make_ours(batches: np.ndarray, backend: str = "cpu", captured: bool = False) -> Callable[[], Any]:
+    return steps_over(_model(backend), batches, captured)
 
 
-def make_torch(batches: np.ndarray, fused: bool) -> Callable[[], Any]:
+def make_torch(
+    batches: np.ndarray, fused: bool, compiled: bool | str = False, device: str = "cpu"
+) -> Callable[[], Any]:
     import torch
 
     from benchmarks import torch_conv_vae, torch_vae
 
+    require_torch_device(device)
     vae = _model("numpy")
-    model = torch_conv_vae.ConvVAE(N_DENSE, N_LATENT)
+    model = torch_conv_vae.ConvVAE(N_DENSE, N_LATENT).to(device)
     _copy_parameters(vae, model)
-    step = torch_vae.training_step(model, fused, compiled=False)
-    check_same_steps(vae, step, batches[:3])
-    endless = itertools.cycle(torch.from_numpy(batches))
+    step = torch_vae.training_step(model, fused, compiled)
+    check_same_steps(vae, step, batches[:3], device)
+    endless = itertools.cycle(torch.from_numpy(batches).to(device))
     return lambda: step(next(endless))
 
 
@@ -64,6 +70,19 @@ def make_products() -> Callable[[], Any]:
     def multiply() -> None:
         for a, b, out in products:
             np.matmul(a, b, out=out)
+
+    return multiply
+
+
+def make_torch_products(device: str) -> Callable[[], Any]:
+    import torch
+
+    require_torch_device(device)
+    products = [[torch.from_numpy(array).to(device) for array in arrays] for arrays in _products()]
+
+    def multiply() -> None:
+        for a, b, out in products:
+            torch.mm(a, b, out=out)
 
     return multiply
 
@@ -140,8 +159,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows, data = load_rows(N_BATCHES * BATCH)
     batches = rows.reshape(N_BATCHES, BATCH, SIZE**2)
     ours, products = "scratchgen", "its matrix products, NumPy"
-    eager, fused = "PyTorch eager", "PyTorch eager, fused Adam"
     our_step = Contender(ours, partial(make_ours, batches))
+    eager, fused, compiled = "PyTorch eager", "PyTorch eager, fused Adam", "torch.compile, fused Adam"
+    captured, plain, gpu_eager, gpu_fused, gpu_graphs, gpu_products = (
+        f"GPU: {name}"
+        for name in (
+            "scratchgen, captured",
+            "scratchgen, plain",
+            eager,
+            fused,
+            "torch.compile, reduce-overhead",
+            "its matrix products",
+        )
+    )
+    torch_on_gpu = partial(make_torch, batches, device="cuda")
     benchmark = Benchmark(
         name="conv_vae_step",
         title=__doc__.splitlines()[0],
@@ -151,9 +182,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             our_step,
             Contender(eager, partial(make_torch, batches, fused=False)),
             Contender(fused, partial(make_torch, batches, fused=True)),
+            Contender(compiled, partial(make_torch, batches, fused=True, compiled=True)),
             Contender(products, make_products),
+            on_gpu(captured, partial(make_ours, batches, "cuda", captured=True), synchronise_cuda),
+            on_gpu(plain, partial(make_ours, batches, "cuda"), synchronise_cuda),
+            on_gpu(gpu_eager, partial(torch_on_gpu, fused=False), synchronise_torch),
+            on_gpu(gpu_fused, partial(torch_on_gpu, fused=True), synchronise_torch),
+            on_gpu(gpu_graphs, partial(torch_on_gpu, fused=True, compiled="reduce-overhead"), synchronise_torch),
+            on_gpu(gpu_products, partial(make_torch_products, "cuda"), synchronise_torch),
         ],
-        ratios=[Ratio(eager, ours, at_least=1.0), Ratio(fused, ours), Ratio(ours, products)],
+        ratios=[
+            Ratio(eager, ours, at_least=1.0),
+            Ratio(fused, ours),
+            Ratio(compiled, ours),
+            Ratio(ours, products),
+            *(Ratio(peer, captured) for peer in (gpu_eager, gpu_fused, gpu_graphs, plain)),
+            Ratio(captured, gpu_products),
+        ],
         details={
             "model": "ConvVAE 28x28, channels (32, 64), 16 dense units, 2 latent, Bernoulli, float32, Adam",
             "batch": BATCH,

@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from benchmarks.harness import Contender
+
+STEPS_A_CALL = 50
+
+
+def on_gpu(
+    name: str, make: Callable[[], Callable[[], Any]], synchronise: Callable[[], Any], steps: int = STEPS_A_CALL
+) -> Contender:
+    """Return a contender that is waited for once in so many steps: a training loop does not wait for each either."""
+    return Contender(name, partial(make_several, make, steps), synchronise, steps)
+
+
+def make_several(make: Callable[[], Callable[[], Any]], steps: int) -> Callable[[], None]:
+    """Make a function, and return the one that calls it so many times."""
+    step = make()
+
+    def take_steps() -> None:
+        for _ in range(steps):
+            step()
+
+    return take_steps
+
 
 def require_torch_device(device: str) -> None:
     """Refuse a GPU that PyTorch does not find."""

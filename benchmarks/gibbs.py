@@ -1,8 +1,9 @@
 """Gibbs sweeps of an RBM, beside NumPy and PyTorch: sweeps x chains a second, memory, and how both grow.
 
 A call makes 10 sweeps of all chains, float32, from states to states. NumPy's contender is the expression anybody would
-write, `rng.random(p.shape) < p`; PyTorch's is `torch.bernoulli(torch.sigmoid(...))`. Where a
-GPU is at hand the same stands beside PyTorch on it, eager and compiled; elsewhere those rows say why they are absent.
+write, `rng.random(p.shape) < p`; PyTorch's is `torch.bernoulli(torch.sigmoid(...))`. Where a GPU is at hand the same
+stands beside PyTorch on it, eager and compiled (also with CUDA graphs), and beside the package rbms; elsewhere those
+rows say why they are absent.
 
 Sizes whose sweep needs more than `--gigaflop` are left out, so that the default ends on two cores in some minutes; on a
 GPU ask for more. Before it is timed, each contender's units must have the right mean over chains that start alike.
@@ -23,7 +24,8 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.machine import available_cores
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import RBM, ScratchgenError, Stream, to_numpy
 from scratchgen.samplers.gibbs import sweep
 
@@ -59,8 +61,24 @@ def make_numpy(n_visible: int, n_hidden: int, n_chains: int) -> Callable[[], Any
     return call
 
 
-def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, compiled: bool) -> Callable[[], Any]:
+def make_products(n_visible: int, n_hidden: int, n_chains: int) -> Callable[[], Any]:
+    """Return the products of all sweeps, into arrays that exist: what a call would cost if drawing were free."""
+    rbm, v = _start(n_visible, n_hidden, n_chains, "numpy")
+    h = Stream(3, "numpy").bernoulli(0.5, shape=(n_chains, n_hidden))
+    product_h, product_v = np.empty_like(h), np.empty_like(v)
+
+    def multiply() -> None:
+        for _ in range(N_SWEEPS):
+            np.matmul(v, rbm.W, out=product_h)
+            np.matmul(h, rbm.W.T, out=product_v)
+
+    return multiply
+
+
+def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, how: bool | str) -> Callable[[], Any]:
     import torch
+
+    from benchmarks.torch_compiled import compiled
 
     require_torch_device(device)
     rbm, v = _start(n_visible, n_hidden, n_chains, "numpy")
@@ -74,7 +92,20 @@ def make_torch(n_visible: int, n_hidden: int, n_chains: int, device: str, compil
             v = torch.bernoulli(torch.sigmoid(h @ W.T + b))
         return h
 
-    call = torch.compile(call) if compiled else call
+    call = compiled(call, how)
+    _check(rbm, call().cpu().numpy())
+    return call
+
+
+def make_rbms(n_visible: int, n_hidden: int, n_chains: int, device: str) -> Callable[[], Any]:
+    import torch
+
+    from benchmarks import rbms_package
+
+    require_torch_device(device)
+    rbm, v = _start(n_visible, n_hidden, n_chains, "numpy")
+    W, b, c, v0 = (torch.from_numpy(a).to(device) for a in (rbm.W, rbm.b, rbm.c, v))
+    call = rbms_package.gibbs_sweeps(rbms_package.BBRBM(W, b, c), v0, N_SWEEPS)
     _check(rbm, call().cpu().numpy())
     return call
 
@@ -143,9 +174,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             size, units = (n_visible, n_hidden, n), N_SWEEPS * n
             label = f"{n_visible}-{n_hidden}, {n} chains"
-            ours, numpy, torch, gpu, torch_gpu, compiled_gpu = (
+            ours, numpy, torch, gpu, torch_gpu, compiled_gpu, graphs_gpu, rbms_gpu = (
                 f"{who}, {label}"
-                for who in ("scratchgen", "NumPy", "PyTorch", "scratchgen GPU", "PyTorch GPU", "torch.compile GPU")
+                for who in (
+                    "scratchgen",
+                    "NumPy",
+                    "PyTorch",
+                    "scratchgen GPU",
+                    "PyTorch GPU",
+                    "torch.compile GPU",
+                    "torch.compile reduce-overhead GPU",
+                    "rbms GPU",
+                )
             )
             on_gpu = partial(Contender, units=units, synchronise=synchronise_torch)
             contenders += [
@@ -155,8 +195,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 Contender(gpu, partial(make_ours, *size, "cuda"), units=units, synchronise=synchronise_cuda),
                 on_gpu(torch_gpu, partial(make_torch, *size, "cuda", False)),
                 on_gpu(compiled_gpu, partial(make_torch, *size, "cuda", True)),
+                on_gpu(graphs_gpu, partial(make_torch, *size, "cuda", "reduce-overhead")),
+                on_gpu(rbms_gpu, partial(make_rbms, *size, "cuda")),
             ]
             ratios += [Ratio(numpy, ours), Ratio(torch, ours), Ratio(torch_gpu, gpu, at_least=2.0)]
+            ratios += [Ratio(peer, gpu) for peer in (compiled_gpu, graphs_gpu, rbms_gpu)]
     benchmark = Benchmark(
         name="gibbs",
         title=__doc__.splitlines()[0],

@@ -16,11 +16,13 @@ import os
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from scratchgen.errors import BackendError
@@ -28,7 +30,7 @@ from scratchgen.errors import BackendError
 REST_SECONDS = 0.05  # OpenBLAS's threads spin for 2^26 cycles, some 25 ms
 WARM_UP_CALLS = 5  # at the start of a turn: the caches hold another contender's data
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_LIBRARIES = ("scratchgen", "numpy", "numba", "sklearn", "torch", "cupy", "numba_cuda")
+_LIBRARIES = ("scratchgen", "numpy", "numba", "sklearn", "torch", "rbms", "torchebm", "cupy", "numba_cuda")
 
 
 def _nothing() -> None:
@@ -48,14 +50,20 @@ class Contender:
         that is timed. Where it raises ModuleNotFoundError or BackendError, the contender is absent: the table says why.
     synchronise : callable
         Called after each timed call; returns when a device has finished.
-    units : int
+    units : float
         How many units of work one call does: elements, or steps.
+    warm_up : int
+        Untimed calls at the start of a turn; 0 where a call is so long that its start does not matter.
+    at_most : float, optional
+        Seconds a unit that it should take at most.
     """
 
     name: str
     make: Callable[[], Callable[[], Any]]
     synchronise: Callable[[], Any] = _nothing
-    units: int = 1
+    units: float = 1
+    warm_up: int = WARM_UP_CALLS
+    at_most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ class Timing:
         Its thread pools with their numbers of threads, as they were found, not as they were asked for.
     absent : str, optional
         Why there are no numbers.
+    failed : bool
+        It is absent by an error that nobody foresaw.
     """
 
     name: str
@@ -95,10 +105,14 @@ class Timing:
     libraries: dict[str, str] = field(default_factory=dict)
     thread_pools: list[dict[str, Any]] = field(default_factory=list)
     absent: str | None = None
+    failed: bool = False
 
 
 def measure(contenders: Sequence[Contender], rounds: int, calls: int, threads: int) -> list[Timing]:
-    """Return the timings of `contenders` over `rounds` rounds of `calls` timed calls, with `threads` threads each."""
+    """Return the timings of `contenders` over `rounds` rounds of `calls` timed calls, with `threads` threads each.
+
+    One that fails while it is prepared is absent, and its error is printed: those who do not share it are measured.
+    """
     timings, turns = [], {}
     with _threads_of_children(threads), ExitStack() as processes:
         for contender in contenders:
@@ -109,6 +123,10 @@ def measure(contenders: Sequence[Contender], rounds: int, calls: int, threads: i
                 libraries, thread_pools = process.submit(_prepare, contender, calls).result()
             except (ModuleNotFoundError, BackendError) as error:
                 timings.append(Timing(contender.name, absent=str(error)))
+                continue
+            except Exception as error:  # a peer's, on a machine or in a version that nobody has tried
+                traceback.print_exception(error)
+                timings.append(Timing(contender.name, absent=f"failed: {type(error).__name__}", failed=True))
                 continue
             turns[contender.name] = _turn_of(process)
             timings.append(Timing(contender.name, [], libraries, thread_pools))
@@ -128,12 +146,17 @@ def in_a_process(function: Callable[[], Any], threads: int) -> Any:
 def _threads_of_children(threads: int) -> Iterator[None]:
     """Set the variables that libraries read when they are loaded, for processes that start within the context."""
     before = dict(os.environ)
-    os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    os.environ |= thread_variables(threads)
     try:
         yield
     finally:
         os.environ.clear()
         os.environ |= before
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return what a process must find in its environment, so that its libraries use so many threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def interleave(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -153,9 +176,10 @@ def time_calls(
     synchronise: Callable[[], Any],
     calls: int,
     clock: Callable[[], float] = time.perf_counter,
+    warm_up: int = WARM_UP_CALLS,
 ) -> list[float]:
-    """Return the seconds that each of `calls` calls took, after some that are not timed."""
-    for _ in range(WARM_UP_CALLS):
+    """Return the seconds that each of `calls` calls took, after `warm_up` that are not timed."""
+    for _ in range(warm_up):
         call()
     synchronise()
     seconds = []
@@ -191,16 +215,27 @@ def _prepare(contender: Contender, calls: int) -> tuple[dict[str, str], list[dic
     call = contender.make()
     _turn = partial(_median_call, call, contender, calls)
     _turn()
-    libraries = {name: sys.modules[name].__version__ for name in _LIBRARIES if name in sys.modules}
     pools = [
         {key: pool[key] for key in ("internal_api", "version", "architecture", "num_threads") if pool.get(key)}
         for pool in threadpool_info()
     ]
-    return libraries, pools
+    return _loaded_libraries(), pools
+
+
+def _loaded_libraries() -> dict[str, str]:
+    """Return the versions of what this process has loaded, those of CUDA included that came with it."""
+    loaded = {name: sys.modules[name] for name in _LIBRARIES if name in sys.modules}
+    versions = {name: getattr(module, "__version__", None) or version(name) for name, module in loaded.items()}
+    if "torch" in loaded and loaded["torch"].version.cuda:
+        versions["CUDA of torch"] = loaded["torch"].version.cuda
+    if "cupy" in loaded:
+        versions["CUDA of cupy"] = str(loaded["cupy"].cuda.runtime.runtimeGetVersion())
+    return versions
 
 
 def _median_call(call: Callable[[], Any], contender: Contender, calls: int) -> float:
-    return statistics.median(time_calls(call, contender.synchronise, calls)) / contender.units
+    seconds = time_calls(call, contender.synchronise, calls, warm_up=contender.warm_up)
+    return statistics.median(seconds) / contender.units
 
 
 def _take_turn() -> float:

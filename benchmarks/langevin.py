@@ -6,7 +6,8 @@ on arrays that no cache holds, and has all the threads that the updates have. Ou
 array, are a contender too. NumPy has one thread at any time.
 
 Sizes are chains x dimensions. Gradients are given: the energy is no part of the update. The last contenders move
-chains in the eight Gaussians of the plane, several steps a call, and their gradients are part of the work.
+chains in the eight Gaussians of the plane, several steps a call, and their gradients are part of the work: those of
+the package torchebm (S. Ghaderi) are found by autograd, as its users would let it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.machine import available_cores
+from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import ScratchgenError, Stream, densities
 from scratchgen.backend import to_numpy
 
@@ -79,13 +81,18 @@ def make_numpy(shape: tuple[int, int]) -> Callable[[], Any]:
     return lambda: x - STEP * gradient + NOISE * rng.standard_normal(shape, dtype=np.float32)
 
 
-def make_torch(shape: tuple[int, int], device: str = "cpu") -> Callable[[], Any]:
+def make_torch(shape: tuple[int, int], device: str = "cpu", how: bool | str = False) -> Callable[[], Any]:
     import torch
 
+    from benchmarks.torch_compiled import compiled
+
     require_torch_device(device)
-    x, gradient = (torch.from_numpy(array).to(device) for array in _arrays(shape))
     h, s = float(STEP), float(NOISE)
-    return lambda: x - h * gradient + s * torch.randn_like(x)
+
+    def update(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        return x - h * gradient + s * torch.randn_like(x)
+
+    return partial(compiled(update, how), *(torch.from_numpy(array).to(device) for array in _arrays(shape)))
 
 
 def make_copy(shape: tuple[int, int]) -> Callable[[], Any]:
@@ -112,30 +119,41 @@ def make_density_steps(backend: str) -> Callable[[], Any]:
     return lambda: density.langevin(stream, x, N_STEPS, float(STEP), float(NOISE))
 
 
-def make_torch_density_steps(device: str = "cpu") -> Callable[[], Any]:
+def make_torch_density_steps(device: str = "cpu", how: bool | str = False) -> Callable[[], Any]:
+    from benchmarks import torch_langevin
+    from benchmarks.torch_compiled import compiled
+
+    start, *mixture = _eight_gaussians_of_torch(device)
+    slope = torch_langevin.slope_of_mixture(*mixture)
+    _check_slope(slope, start)
+    steps = compiled(partial(torch_langevin.langevin, slope), how)
+    return partial(steps, start, N_STEPS, float(STEP), float(NOISE))
+
+
+def make_torchebm_density_steps(device: str = "cpu") -> Callable[[], Any]:
+    from benchmarks import torchebm_package
+
+    start, *mixture = _eight_gaussians_of_torch(device)
+    model = torchebm_package.Mixture(*mixture)
+    _check_slope(model.gradient, start)
+    return torchebm_package.langevin(model, start, N_STEPS, float(STEP), float(NOISE))
+
+
+def _eight_gaussians_of_torch(device: str) -> tuple[Any, Any, float]:
+    """Return where chains start (chains, 2), the means (8, 2) and the precision."""
     import torch
 
     require_torch_device(device)
     density = densities.eight_gaussians()
-    means = torch.from_numpy(density.means.astype(np.float32)).to(device)  # (8, 2)
-    precision = float(1 / density.covariances[0, 0, 0])
-    start = torch.from_numpy(density.sample(N_CHAINS, Stream(1))).to(device)
+    start, means = density.sample(N_CHAINS, Stream(1)), density.means.astype(np.float32)
+    return (*(torch.from_numpy(a).to(device) for a in (start, means)), float(1 / density.covariances[0, 0, 0]))
 
-    def gradient(x: torch.Tensor) -> torch.Tensor:
-        difference = x[:, None, :] - means  # (chains, 8, 2)
-        weight = torch.softmax(-0.5 * precision * difference.square().sum(dim=2), dim=1)
-        return precision * (weight[:, :, None] * difference).sum(dim=1)
 
-    if not np.allclose(gradient(start).cpu(), -density.grad_log_density(start.cpu().numpy()), rtol=1e-3, atol=1e-3):
+def _check_slope(slope: Callable[[Any], Any], x: Any) -> None:
+    """Refuse a gradient of the energy that is not ours."""
+    ours = -densities.eight_gaussians().grad_log_density(x.cpu().numpy())
+    if not np.allclose(slope(x).cpu().numpy(), ours, rtol=1e-3, atol=1e-3):
         raise ScratchgenError("PyTorch's gradient of the eight Gaussians is not ours")
-
-    def steps() -> torch.Tensor:
-        x = start
-        for _ in range(N_STEPS):
-            x = x - float(STEP) * gradient(x) + float(NOISE) * torch.randn_like(x)
-        return x
-
-    return steps
 
 
 # ----------------------------------------------------------------------------------------------------------- the table
@@ -144,17 +162,29 @@ def make_torch_density_steps(device: str = "cpu") -> Callable[[], Any]:
 def updates(shape: tuple[int, int]) -> tuple[list[Contender], list[Ratio]]:
     """Return who makes updates of this size, and the ratios that matter."""
     size, n = f"{shape[0]:,} x {shape[1]:,}", shape[0] * shape[1]
-    ours, numpy, torch, gpu, torch_gpu = (
-        f"{name}, {size}" for name in ("scratchgen", "NumPy", "PyTorch", "GPU: scratchgen", "GPU: PyTorch")
+    ours, numpy, torch, compiled, gpu, gpu_torch, gpu_graphs = (
+        f"{name}, {size}"
+        for name in (
+            "scratchgen",
+            "NumPy",
+            "PyTorch",
+            "torch.compile",
+            "GPU: scratchgen",
+            "GPU: PyTorch",
+            "GPU: torch.compile reduce-overhead",
+        )
     )
     contenders = [
         Contender(ours, partial(make_ours, shape), units=n),
         Contender(numpy, partial(make_numpy, shape), units=n),
         Contender(torch, partial(make_torch, shape), units=n),
+        Contender(compiled, partial(make_torch, shape, how=True), units=n),
         Contender(gpu, partial(make_ours, shape, "cuda"), synchronise_cuda, n),
-        Contender(torch_gpu, partial(make_torch, shape, "cuda"), synchronise_torch, n),
+        Contender(gpu_torch, partial(make_torch, shape, "cuda"), synchronise_torch, n),
+        Contender(gpu_graphs, partial(make_torch, shape, "cuda", "reduce-overhead"), synchronise_torch, n),
     ]
-    return contenders, [Ratio(numpy, ours, at_least=4.0), Ratio(torch, ours), Ratio(torch_gpu, gpu, at_least=3.0)]
+    ratios = [Ratio(numpy, ours, at_least=4.0), Ratio(torch, ours), Ratio(compiled, ours)]
+    return contenders, [*ratios, Ratio(gpu_torch, gpu, at_least=3.0), Ratio(gpu_graphs, gpu)]
 
 
 def limits(shape: tuple[int, int]) -> tuple[list[Contender], list[Ratio]]:
@@ -173,19 +203,29 @@ def limits(shape: tuple[int, int]) -> tuple[list[Contender], list[Ratio]]:
 
 def density_steps() -> tuple[list[Contender], list[Ratio]]:
     """Return who moves chains in the eight Gaussians."""
-    ours, reference, torch, gpu, torch_gpu = (
-        f"{name}, eight Gaussians"
-        for name in ("scratchgen", "its reference", "PyTorch", "GPU: scratchgen", "GPU: PyTorch")
+    ours, reference, torch, compiled, torchebm = (
+        f"{name}, eight Gaussians" for name in ("scratchgen", "its reference", "PyTorch", "torch.compile", "torchebm")
     )
-    n = 2 * N_CHAINS * N_STEPS
+    gpu, gpu_torch, gpu_graphs, gpu_torchebm = (
+        f"GPU: {name}, eight Gaussians"
+        for name in ("scratchgen", "PyTorch", "torch.compile reduce-overhead", "torchebm")
+    )
+    steps = partial(Contender, units=2 * N_CHAINS * N_STEPS)
+    graphs = partial(make_torch_density_steps, "cuda", "reduce-overhead")
     contenders = [
-        Contender(ours, partial(make_density_steps, "cpu"), units=n),
-        Contender(reference, partial(make_density_steps, "numpy"), units=n),
-        Contender(torch, make_torch_density_steps, units=n),
-        Contender(gpu, partial(make_density_steps, "cuda"), synchronise_cuda, n),
-        Contender(torch_gpu, partial(make_torch_density_steps, "cuda"), synchronise_torch, n),
+        steps(ours, partial(make_density_steps, "cpu")),
+        steps(reference, partial(make_density_steps, "numpy")),
+        steps(torch, make_torch_density_steps),
+        steps(compiled, partial(make_torch_density_steps, how=True)),
+        steps(torchebm, make_torchebm_density_steps),
+        steps(gpu, partial(make_density_steps, "cuda"), synchronise_cuda),
+        steps(gpu_torch, partial(make_torch_density_steps, "cuda"), synchronise_torch),
+        steps(gpu_graphs, graphs, synchronise_torch),
+        steps(gpu_torchebm, partial(make_torchebm_density_steps, "cuda"), synchronise_torch),
     ]
-    return contenders, [Ratio(reference, ours), Ratio(torch, ours), Ratio(torch_gpu, gpu, at_least=3.0)]
+    ratios = [Ratio(reference, ours), *(Ratio(peer, ours) for peer in (torch, compiled, torchebm))]
+    ratios += [Ratio(gpu_torch, gpu, at_least=3.0), Ratio(gpu_graphs, gpu), Ratio(gpu_torchebm, gpu)]
+    return contenders, ratios
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

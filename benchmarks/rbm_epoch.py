@@ -5,9 +5,13 @@ batches, as each contender's users would write it, picking the rows included; ti
 938 an epoch. What our history reports besides the loss is left out: `monitor_every` says how often it is computed.
 
 scikit-learn keeps persistent chains instead of restarting them at the data, at the same cost. "By hand" in PyTorch is
-CD-1 from its statistics without autograd, "autograd" the loss F(v) - F(v') as courses have it. The products are those
-of one step (v W, h W', v' W, v p, v' p'), in our memory layout and into arrays that exist: what a step would cost if
-everything but BLAS were free. On a GPU, where one is at hand, ours stands beside PyTorch by hand.
+CD-1 from its statistics without autograd, "autograd" the loss F(v) - F(v') as courses have it; the package rbms makes
+its step by its own methods, the first of which must be CD-1 at our rate. The products are those of one step (v W, h W',
+v' W, v p, v' p'), in our memory layout and into arrays that exist: what a step would cost if everything but BLAS were
+free.
+
+On a GPU, where one is at hand, the same stands there; our step is replayed from a CUDA graph (captured) or made
+operation by operation (plain).
 """
 
 from __future__ import annotations
@@ -20,19 +24,35 @@ import numpy as np
 
 from benchmarks.devices import require_torch_device, synchronise_cuda, synchronise_torch
 from benchmarks.harness import Contender
+from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
-from benchmarks.report import Benchmark, Ratio, available_cores, command_line, run
+from benchmarks.report import Benchmark, Ratio, command_line, run
+from benchmarks.steps import step_like
 from scratchgen import RBM, SGD, Stream
+from scratchgen.training.sources import ArraySource
 
 N_VISIBLE, N_HIDDEN, BATCH, N_BATCHES = 784, 500, 64, 100
 LEARNING_RATE = 0.05
 
 
-def make_ours(x: np.ndarray, backend: str = "cpu") -> Callable[[], Any]:
-    rbm = RBM(N_VISIBLE, N_HIDDEN, seed=0, backend=backend)
-    x = rbm.backend.asarray(x)
+def make_ours(x: np.ndarray) -> Callable[[], Any]:
+    rbm = RBM(N_VISIBLE, N_HIDDEN, seed=0)
     options = {"batch_size": BATCH, "method": "cd", "optimizer": SGD(LEARNING_RATE), "monitor_every": 10**9}
     return lambda: rbm.fit(x, epochs=1, progress=False, **options)
+
+
+def make_passes(x: np.ndarray, backend: str, captured: bool) -> Callable[[], Any]:
+    """Return the pass that `RBM.fit` makes, with one captured step for all passes: each `fit` captures its own."""
+    rbm = RBM(N_VISIBLE, N_HIDDEN, seed=0, backend=backend)
+    rbm.use_optimizer(SGD(LEARNING_RATE))
+    rows = ArraySource(rbm.backend.asarray(x))
+    step = step_like(rbm, rows.x[:BATCH], captured)
+
+    def pass_over() -> None:
+        for batch in rows.shuffled(BATCH, rbm.streams["shuffling"]):
+            step(batch)
+
+    return pass_over
 
 
 def make_sklearn(x: np.ndarray) -> Callable[[], Any]:
@@ -42,19 +62,38 @@ def make_sklearn(x: np.ndarray) -> Callable[[], Any]:
     return _over_batches(x, rbm.partial_fit)
 
 
-def make_torch(x: np.ndarray, by_hand: bool, device: str = "cpu") -> Callable[[], Any]:
+def make_torch(x: np.ndarray, by_hand: bool, device: str = "cpu", how: bool | str = False) -> Callable[[], Any]:
     import torch
 
     from benchmarks import torch_rbm
+    from benchmarks.torch_compiled import compiled
 
     require_torch_device(device)
     ours = RBM(N_VISIBLE, N_HIDDEN, seed=0)
     rbm = torch_rbm.RBM(*(torch.from_numpy(p.copy()).to(device) for p in (ours.W, ours.b, ours.c)))
     if by_hand:
-        step: Callable[..., Any] = partial(torch_rbm.step_by_hand, rbm, learning_rate=LEARNING_RATE)
+        step_by_hand = compiled(torch_rbm.step_by_hand, how)
+        step: Callable[..., Any] = partial(step_by_hand, rbm, learning_rate=LEARNING_RATE)
     else:
         step = torch_rbm.autograd_step(rbm, LEARNING_RATE)
     rows = torch.from_numpy(x).to(device)
+
+    def pass_over() -> None:
+        for indices in torch.randperm(len(rows), device=device).split(BATCH):
+            step(rows[indices])
+
+    return pass_over
+
+
+def make_rbms(x: np.ndarray, device: str = "cpu") -> Callable[[], Any]:
+    import torch
+
+    from benchmarks import rbms_package
+
+    require_torch_device(device)
+    ours, rows = RBM(N_VISIBLE, N_HIDDEN, seed=0), torch.from_numpy(x).to(device)
+    machine = rbms_package.BBRBM(*(torch.from_numpy(p.copy()).to(device) for p in (ours.W, ours.b, ours.c)))
+    step = rbms_package.cd_step(machine, LEARNING_RATE, rows[:BATCH])
 
     def pass_over() -> None:
         for indices in torch.randperm(len(rows), device=device).split(BATCH):
@@ -96,28 +135,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     x, data = load_rows(BATCH * N_BATCHES)
     ours, sklearn, products = "scratchgen", "scikit-learn BernoulliRBM", "its 5 products, NumPy"
-    by_hand, autograd = "PyTorch, by hand", "PyTorch, autograd of F"
-    gpu, gpu_by_hand = (f"GPU: {name}" for name in (ours, by_hand))
+    by_hand, autograd, compiled, rbms = "PyTorch, by hand", "PyTorch, autograd of F", "torch.compile, by hand", "rbms"
+    captured, plain, gpu_by_hand, gpu_graphs, gpu_rbms = (
+        f"GPU: {name}"
+        for name in ("scratchgen, captured", "scratchgen, plain", by_hand, "torch.compile, reduce-overhead", rbms)
+    )
+    passes = partial(Contender, units=N_BATCHES)
+    of_torch, of_torch_on_gpu = partial(make_torch, x, True), partial(make_torch, x, True, "cuda")
     benchmark = Benchmark(
         name="rbm_epoch",
         title=__doc__.splitlines()[0],
         unit="ms",
         per="step",
         contenders=[
-            Contender(ours, partial(make_ours, x), units=N_BATCHES),
-            Contender(sklearn, partial(make_sklearn, x), units=N_BATCHES),
-            Contender(by_hand, partial(make_torch, x, by_hand=True), units=N_BATCHES),
-            Contender(autograd, partial(make_torch, x, by_hand=False), units=N_BATCHES),
-            Contender(products, partial(make_products, x), units=N_BATCHES),
-            Contender(gpu, partial(make_ours, x, "cuda"), synchronise_cuda, N_BATCHES),
-            Contender(gpu_by_hand, partial(make_torch, x, by_hand=True, device="cuda"), synchronise_torch, N_BATCHES),
+            passes(ours, partial(make_ours, x)),
+            passes(sklearn, partial(make_sklearn, x)),
+            passes(by_hand, of_torch),
+            passes(autograd, partial(make_torch, x, by_hand=False)),
+            passes(compiled, partial(of_torch, how=True)),
+            passes(rbms, partial(make_rbms, x)),
+            passes(products, partial(make_products, x)),
+            passes(captured, partial(make_passes, x, "cuda", captured=True), synchronise_cuda),
+            passes(plain, partial(make_passes, x, "cuda", captured=False), synchronise_cuda),
+            passes(gpu_by_hand, of_torch_on_gpu, synchronise_torch),
+            passes(gpu_graphs, partial(of_torch_on_gpu, how="reduce-overhead"), synchronise_torch),
+            passes(gpu_rbms, partial(make_rbms, x, "cuda"), synchronise_torch),
         ],
         ratios=[
             Ratio(ours, products, at_most=1.25),
             Ratio(sklearn, ours, at_least=1.7),
             Ratio(autograd, ours, at_least=2.4),
             Ratio(by_hand, ours),
-            Ratio(gpu_by_hand, gpu),
+            Ratio(compiled, ours),
+            Ratio(rbms, ours),
+            Ratio(gpu_by_hand, captured),
+            Ratio(gpu_graphs, captured),
+            Ratio(gpu_rbms, captured),
+            Ratio(plain, captured),
         ],
         details={"model": "RBM 784-500, CD-1, float32, SGD", "batch": BATCH, "data": data},
     )

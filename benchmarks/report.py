@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Contender, Spread, Timing, measure, ratios
+from benchmarks.machine import describe_machine
+from scratchgen.errors import ScratchgenError
 
 RESULTS = Path(__file__).parent / "results"
-_TUNING_VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "GOMP_", "KMP_")  # how they begin
-PER_SECOND = {"ms": 1e3, "µs": 1e6, "ns": 1e9}
+PER_SECOND = {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Benchmark:
         Of its module.
     title : str
         One line.
-    unit : {"ms", "µs", "ns"}
+    unit : {"s", "ms", "µs", "ns"}
         In which the table gives times.
     per : str
         The unit of work.
@@ -80,13 +79,18 @@ def command_line(name: str, description: str, *, rounds: int, calls: int, thread
         ("--threads", threads, 1, "of each contender"),
     ):
         parser.add_argument(option, type=_at_least(least), default=default, help=f"{meaning} (default: %(default)s)")
+    add_out(parser, name)
+    return parser
+
+
+def add_out(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the option that says where the record goes."""
     parser.add_argument(
         "--out",
         type=Path,
         default=RESULTS / f"local-{name}.json",
         help="results file; records of other benchmarks in it stay (default: benchmarks/results/local-NAME.json)",
     )
-    return parser
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -98,72 +102,66 @@ def _at_least(least: int) -> Callable[[str], int]:
     return count
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure, print the table, write the record into the file ``options.out``, and return it."""
-    machine = describe_machine()
+    """Measure, print the table, write the record into the file ``options.out``, and return it.
+
+    Raises
+    ------
+    ScratchgenError
+        A contender failed: the record of the others is written, and the names are in the message.
+    """
+    record = start_record(benchmark.name, benchmark.title, options, benchmark.details)
     timings = measure(benchmark.contenders, options.rounds, options.calls, options.threads)
-    record = {
-        "title": benchmark.title,
+    record |= {
         "unit": benchmark.unit,
         "per": benchmark.per,
-        "command": _command(benchmark.name, options),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": machine,
-        "details": benchmark.details,
-        "contenders": [_contender_record(timing) for timing in timings],
+        "contenders": [_contender_record(*pair) for pair in zip(benchmark.contenders, timings, strict=True)],
         "ratios": _ratio_records(benchmark.ratios, timings),
     }
     print(table(benchmark, record))
     write(options.out, benchmark.name, record)
     print(f"\nwritten to {options.out}")
+    if failed := [timing.name for timing in timings if timing.failed]:
+        raise ScratchgenError(f"{benchmark.name}: failed, see above: {'; '.join(failed)}")
     return record
 
 
-def describe_machine() -> dict[str, Any]:
-    """Return what a reader needs to know of this machine, and nothing that names it."""
-    import llvmlite.binding
-
+def start_record(name: str, title: str, options: argparse.Namespace, details: dict[str, Any]) -> dict[str, Any]:
+    """Return what every record has: the question, the command that asks it, date, machine, sizes and data."""
     return {
-        "processor": _processor_name(),
-        "microarchitecture": llvmlite.binding.get_host_cpu_name(),
-        "cores": available_cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "variables": {name: value for name, value in os.environ.items() if name.startswith(_TUNING_VARIABLES)},
-        "load_average_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "title": title,
+        "command": command_of(name, options),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": describe_machine(),
+        "details": details,
     }
 
 
-def _processor_name() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _command(name: str, options: argparse.Namespace) -> str:
-    values = {key: value for key, value in sorted(vars(options).items()) if key != "out" and value is not None}
-    given = [f"--{key}={value}" for key, value in values.items()]
+def command_of(name: str, options: argparse.Namespace) -> str:
+    """Return the command with its options; paths are left out, which change nothing that is measured."""
+    given = []
+    for key, value in sorted(vars(options).items()):
+        if isinstance(value, bool):
+            given += [f"--{key}"] * value
+        elif value is not None and not isinstance(value, Path):
+            given.append(f"--{key}={value}")
     return shlex.join(["python", "-m", f"benchmarks.{name}", *given])
 
 
-def _contender_record(timing: Timing) -> dict[str, Any]:
+def _contender_record(contender: Contender, timing: Timing) -> dict[str, Any]:
     if timing.absent:
         return {"name": timing.name, "absent": timing.absent}
-    return {
+    spread = Spread.of(timing.seconds)
+    record = {
         "name": timing.name,
-        "seconds": _rounded(asdict(Spread.of(timing.seconds))),
+        "seconds": _rounded(asdict(spread)),
         "rounds": [_significant(seconds) for seconds in timing.seconds],
         "libraries": timing.libraries,
         "thread_pools": timing.thread_pools,
     }
+    if contender.at_most is not None:
+        record["aim"] = f"at most {contender.at_most:g} s: {'yes' if spread.median <= contender.at_most else 'no'}"
+    return record
 
 
 def _ratio_records(wanted: Sequence[Ratio], timings: Sequence[Timing]) -> list[dict[str, Any]]:
@@ -200,6 +198,7 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
         *(f"{name}: {value}" for name, value in benchmark.details.items()),
         f"{machine['processor']} ({machine['microarchitecture']}), {machine['cores']} cores, "
         f"load average before: {machine['load_average_before']}",
+        *(["{name}, driver {driver}, CUDA {cuda}".format(**machine["gpu"])] if machine["gpu"] else []),
         ", ".join(f"{name} {version}" for name, version in libraries.items()),
         " ".join([*(f"{name}={value}" for name, value in machine["variables"].items()), record["command"]]),
         "",
@@ -212,7 +211,8 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
         if "absent" in row:
             lines.append(f"{row['name']:{width}}  absent: {row['absent']}")
         else:
-            lines.append(_line(row["name"], width, {name: factor * s for name, s in row["seconds"].items()}))
+            numbers = {name: factor * s for name, s in row["seconds"].items()}
+            lines.append(f"{_line(row['name'], width, numbers)}  {row.get('aim', '')}".rstrip())
     lines += ["", f"{'':{width}}  {'median':>8}  {'quartiles':>17}  ratio, taken round by round"]
     lines += [f"{_line(row['ratio'], width, row)}  {row['aim']}".rstrip() for row in record["ratios"]]
     return "\n".join(lines)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks import torch_compiled
+
 
 class VAE(nn.Module):
     """Fully connected VAE with one hidden layer in encoder and decoder."""
@@ -44,8 +46,7 @@ def training_step(model: VAE, fused: bool, compiled: bool | str) -> Callable[...
     `compiled` may be the mode of `torch.compile`.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused or None)
-    mode = compiled if isinstance(compiled, str) else None
-    loss_function = torch.compile(loss, mode=mode) if compiled else loss
+    loss_function = torch_compiled.compiled(loss, compiled)
 
     def step(x: Tensor, noise: Tensor | None = None) -> Tensor:
         optimizer.zero_grad(set_to_none=True)

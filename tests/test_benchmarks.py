@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scratchgen.errors import ScratchgenError
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -34,6 +36,12 @@ def test_only_the_calls_after_the_warm_up_are_timed_and_each_includes_its_synchr
     durations = iter([100.0] * harness.WARM_UP_CALLS + [1.0, 2.0, 5.0])
     seconds = harness.time_calls(lambda: clock.pass_(next(durations)), lambda: clock.pass_(0.5), 3, clock)
     assert seconds == [1.5, 2.5, 5.5]
+
+
+def test_a_long_call_needs_no_warm_up(harness: Any) -> None:
+    clock = FakeClock()
+    assert harness.time_calls(lambda: clock.pass_(7.0), lambda: None, 1, clock, warm_up=0) == [7.0]
+    assert clock.now == 7.0
 
 
 class FakeClock:
@@ -96,3 +104,24 @@ def test_a_run_records_who_took_part_and_who_is_absent(
     assert record["command"] == "python -m benchmarks.adding --calls=3 --rounds=2 --threads=1"
     assert json.loads(out.read_text()) == {"another": {"kept": True}, "adding": record}
     assert "absent: No module named 'no_such_library'" in capsys.readouterr().out
+
+
+def test_a_contender_that_fails_leaves_the_others_their_figures_and_is_an_error(
+    harness: Any, report: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contenders = [
+        harness.Contender("fails", partial(int, "/home/somebody")),
+        harness.Contender("sum", partial(partial, np.sum, [1.0, 2.0]), warm_up=0, at_most=60.0),
+    ]
+    benchmark = report.Benchmark("adding", "Adding.", "s", "sum", contenders, [report.Ratio("fails", "sum")])
+    with pytest.raises(ScratchgenError, match="adding: failed, see above: fails"):
+        report.run(benchmark, argparse.Namespace(rounds=2, calls=1, threads=1, out=tmp_path / "out.json"))
+    failed, present = json.loads((tmp_path / "out.json").read_text())["adding"]["contenders"]
+    assert failed == {"name": "fails", "absent": "failed: ValueError"}
+    assert present["aim"] == "at most 60 s: yes"
+    assert "invalid literal" in capsys.readouterr().err
+
+
+def test_the_command_of_a_record_has_the_options_and_no_paths(report: Any) -> None:
+    options = argparse.Namespace(rounds=2, memory=True, quick=False, plot=Path("/home/somebody/a.png"), epoch=None)
+    assert report.command_of("gibbs", options) == "python -m benchmarks.gibbs --memory --rounds=2"

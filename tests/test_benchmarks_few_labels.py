@@ -19,6 +19,7 @@ import scratchgen as sg
 from scratchgen.finite_differences.trees import flattened
 from scratchgen.models.model import Model
 from scratchgen.models.semi_supervised.labelled_model import LabelledModel
+from scratchgen.schedules import Delay
 
 ROOT = Path(__file__).parent.parent
 RAW, NETWORK = "(a) logistic regression on pixels", "(b) network on pixels"
@@ -160,7 +161,7 @@ def test_the_rate_has_fallen_to_a_tenth_at_the_last_step_whatever_the_number_of_
 ) -> None:
     task = digits_task(few_labels, hidden=(4,))
     y = task.labels(column, 0)
-    per_batch = task.labelled_per_batch(y)
+    per_batch = task.batches_of_m2(y)
     model = task.fit(few_labels.methods.new_m2(task), 2, task.data.x_train, y, **per_batch)
     assert model.optimizer.learning_rate.n_steps == model.step
     assert 2 * 15 <= model.step <= 2 * 18  # of 100 of the 1,442 images: no image is visited much more than others
@@ -169,6 +170,18 @@ def test_the_rate_has_fallen_to_a_tenth_at_the_last_step_whatever_the_number_of_
     np.testing.assert_allclose(rates, [task.size.rate, task.size.rate / 10])
     vae = task.fit(sg.VAE(64, (4,), 2), 2, task.data.x_train)
     assert vae.optimizer.learning_rate.n_steps == vae.step
+
+
+def test_the_bounds_of_m2_wait_for_their_share_of_the_steps(few_labels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_labels.methods, "of_classes", lambda model: model)
+    short = few_labels.settings.Epochs(1, 1, 4, 1)
+    for share, expected in ((0.0, None), (0.25, 1 / 4)):
+        task = digits_task(few_labels, hidden=(4,), epochs=short, bound_delay=share)
+        model = few_labels.methods.m2(task, task.labels("100", 0))
+        if expected is None:
+            assert model.bound_feedback == 1.0
+        else:
+            assert model.bound_feedback == Delay(round(expected * model.step))
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "cifar10", "cifar10-conv"])

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 import scratchgen as sg
 from benchmarks.few_labels.supervised import SupervisedNetwork, fit_until_settled
 from benchmarks.few_labels.task import Task
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import Delay, LinearWarmup
 
 
 class Fitted(NamedTuple):
@@ -66,15 +66,18 @@ def new_m2(task: Task, **changed: Any) -> sg.M2:
 
 
 def m2(task: Task, y: np.ndarray) -> Fitted:
-    epochs = task.passes(task.size.epochs.m2)
-    return of_classes(task.fit(new_m2(task), epochs, task.data.x_train, y, **task.labelled_per_batch(y)))
+    x, batches, epochs = task.data.x_train, task.batches_of_m2(y), task.passes(task.size.epochs.m2)
+    feedback: Any = 1.0
+    if task.size.bound_delay:
+        feedback = Delay(max(1, round(task.size.bound_delay * task.n_steps(epochs, x, y, **batches))))
+    return of_classes(task.fit(new_m2(task, bound_feedback=feedback), epochs, x, y, **batches))
 
 
 def stacked(task: Task, y: np.ndarray) -> Fitted:
     vae, size = features_of_m1(task), task.size
     model = sg.M1M2(vae, hidden=size.hidden, n_latent=size.n_latent, classification_weight=size.classification_weight)
     epochs = task.passes(size.epochs.stacked)
-    return of_classes(task.fit(model, epochs, task.data.x_train, y, **task.labelled_per_batch(y)))
+    return of_classes(task.fit(model, epochs, task.data.x_train, y, **task.batches_of_m2(y)))
 
 
 def conditional(task: Task, y: np.ndarray) -> Fitted:

@@ -36,6 +36,7 @@ class Size:
         Those of the VAEs of (c) and (d).
     epochs : Epochs
     batch_size : int
+        Of all but M2 and M1 + M2.
     rate : float
         First learning rate; the last is a tenth of it.
     classification_weight : float
@@ -44,8 +45,10 @@ class Size:
         Makes encoders, decoders and classifiers convolutional, with dense layers of the width of `hidden`.
     plain_hidden, plain_latent
         Hidden layers and latent variables of the VAE of (c).
-    labelled_per_batch : int
-        Of M2 and M1 + M2, unless the share of labelled examples is greater.
+    m2_batch_size, labelled_per_batch : int
+        Of M2 and M1 + M2; more have labels where the share of labelled examples is greater.
+    bound_delay : float
+        Share of its steps in which M2's classifier does not follow the bounds of unlabelled examples yet.
     prediction_weight, consistency_weight : float
         Of (e); the second, of aggregate and consistency alike, is reached after half of the steps.
     """
@@ -62,7 +65,9 @@ class Size:
     channels: tuple[int, ...] = ()
     plain_hidden: tuple[int, ...] = (400,)
     plain_latent: int = 20
+    m2_batch_size: int = 200
     labelled_per_batch: int = 20
+    bound_delay: float = 0.0
     prediction_weight: float = 10.0
     consistency_weight: float = 50.0
 
@@ -76,13 +81,14 @@ _BINARISED = {"likelihood": "bernoulli", "binarise": True, "activation": "softpl
 _COLOUR = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": "learned", "activation": "softplus"}
 _GREYS = {"likelihood": "bernoulli", "activation": "relu"}
 _SHARP = {"likelihood": "gaussian", "sigma": 0.1, "activation": "relu"}
-_LONG, _SHORT = Epochs(300, 60, 40, 160), Epochs(60, 60, 60, 60)
+_LONG, _SHORT, _MANY = Epochs(300, 60, 40, 160), Epochs(60, 60, 60, 60), Epochs(300, 60, 100, 160)
+_SMALL_STEPS: dict[str, Any] = {"m2_batch_size": 60, "labelled_per_batch": 10, "bound_delay": 0.5}
 _DENSE = ((500,), 50, _COLOUR, _COLOUR, _LONG)
 _CONVOLUTIONAL = ((256,), 50, _COLOUR, _COLOUR, _LONG)
 _MAPS = {"channels": (32, 64, 128), "plain_hidden": (256,)}
 SIZES = {
-    "digits": Size("digits", (64,), 10, _GREYS, _SHARP, _SHORT, 100, 5e-3, 10.0, plain_hidden=(64,)),
-    "mnist": Size("mnist", (500,), 50, _BINARISED, _BINARISED, _LONG),
+    "digits": Size("digits", (64,), 10, _GREYS, _SHARP, _SHORT, 100, 5e-3, 10.0, plain_hidden=(64,), m2_batch_size=100),
+    "mnist": Size("mnist", (500,), 50, _BINARISED, _BINARISED, _MANY, **_SMALL_STEPS),
     "cifar10": Size("cifar10", *_DENSE, plain_hidden=(500,)),
     "cifar10-conv": Size("cifar10", *_CONVOLUTIONAL, **_MAPS),
     "cifar10-subset": Size("cifar10-subset", *_DENSE, plain_hidden=(500,)),

@@ -91,22 +91,25 @@ class Task:
         """Return how many of so many epochs are trained."""
         return max(1, round(self.scale * epochs))
 
-    def n_steps(self, epochs: int, x: np.ndarray, y: np.ndarray | None = None, **options: Any) -> int:
+    def n_steps(
+        self, epochs: int, x: np.ndarray, y: np.ndarray | None = None, batch_size: int | None = None, **options: Any
+    ) -> int:
         """Return the number of steps of so many passes; options as of ``fit``."""
         source = ArraySource(x) if y is None else MixedSource(sg.Labelled(x, y), **options)
-        return epochs * source.n_batches(self.size.batch_size)
+        return epochs * source.n_batches(batch_size or self.size.batch_size)
 
     def fit(self, model: Any, epochs: int, *data: np.ndarray, **options: Any) -> Any:
         """Train with a learning rate that falls to a tenth by the last step, and return the model."""
         rate = LinearDecay(self.n_steps(epochs, *data, **options), self.size.rate, self.size.rate / 10)
-        options |= {"batch_size": self.size.batch_size, "optimizer": sg.Adam(rate), "progress": False}
+        options = {"batch_size": self.size.batch_size, "optimizer": sg.Adam(rate), "progress": False} | options
         model.fit(*data, epochs=epochs, **options)
         return model
 
-    def labelled_per_batch(self, y: np.ndarray) -> dict[str, int]:
-        """Return that option of ``fit``: never less than the labelled examples' share.
+    def batches_of_m2(self, y: np.ndarray) -> dict[str, int]:
+        """Return these options of ``fit``. Never fewer have labels than the labelled examples' share.
 
         So a pass has about as many steps whatever the number of labels, and visits hardly an example twice.
         """
-        share = round(self.size.batch_size * float((y >= 0).mean()))
-        return {"labelled_per_batch": max(self.size.labelled_per_batch, share)}
+        n = self.size.m2_batch_size
+        share = round(n * float((y >= 0).mean()))
+        return {"batch_size": n, "labelled_per_batch": max(self.size.labelled_per_batch, share)}

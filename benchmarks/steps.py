@@ -1,0 +1,57 @@
+"""Our training step as `fit` takes it, on batches that a benchmark gives: by operations, or by replays of a CUDA graph.
+
+`fit` adds to it the picking of rows and the recording of the terms of the loss.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scratchgen.errors import BackendError
+from scratchgen.models.model import Model
+from scratchgen.training.graphs import CapturedStep, Step, training_step
+from scratchgen.typing import Array
+
+
+def steps_over(model: Model, batches: Sequence[Any], captured: bool = False) -> Callable[[], None]:
+    """Return the function that takes a step on the next of `batches`, again and again; they are moved beforehand."""
+    endless = itertools.cycle([model.backend.asarray(batch) for batch in batches])
+    step = step_like(model, next(endless), captured)
+    return lambda: step(next(endless))
+
+
+def step_like(model: Model, example: Array, captured: bool = False) -> Callable[[Array], None]:
+    """Return the function that takes a step on a batch of the shape of `example`, a batch of the data.
+
+    Raises
+    ------
+    BackendError
+        The step was to be captured and is not replayed here: the message says why.
+    """
+    os.environ["SCRATCHGEN_CUDA_GRAPHS"] = "1" if captured else "0"  # of this contender's own process
+    step = training_step(model, len(example))
+    if model.step == 0:
+        model.adapt_to_data_(example)
+    if captured:
+        _require_replays(step, model, example)
+    return lambda batch: step(batch, _forget)
+
+
+def _require_replays(step: Step, model: Model, example: Array) -> None:
+    if not isinstance(step, CapturedStep):
+        raise BackendError("capturing a step needs backend 'cuda' and a cuBLAS that can be called outside CuPy")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):  # one as it is, one that is captured, one that is replayed
+            step(example, _forget)
+    if not step.n_replayed:
+        reasons = [str(warning.message) for warning in caught]
+        raise BackendError("; ".join(reasons) or f"the step of {type(model).__name__} is none that a graph can hold")
+
+
+def _forget(terms: Any, n_examples: int) -> None:
+    """Record nothing."""
