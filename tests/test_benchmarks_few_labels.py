@@ -372,8 +372,8 @@ def test_latent_spaces_are_those_of_the_test_images(
     data, fitted = task.data, {"M2": few_labels.methods.Fitted(lambda x, y: 0.0, lambda x: x[:, 30:33])}
     few_labels.pictures.latent_spaces(options, task, fitted)
     means, labels = drawn.pop()
-    assert list(means) == ["M1", "M2, in its class"]
-    np.testing.assert_array_equal(means["M2, in its class"], data.x_test[:, 30:33])
+    assert list(means) == ["M1", "M2, style"]
+    np.testing.assert_array_equal(means["M2, style"], data.x_test[:, 30:33])
     np.testing.assert_array_equal(means["M1"], task.trained["M1"].encode(data.x_test)[0])
     np.testing.assert_array_equal(labels, data.y_test)
     assert few_labels.pictures.latent_spaces(options_of(tmp_path), task, {}) is None

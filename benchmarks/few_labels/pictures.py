@@ -21,9 +21,9 @@ PANELS = {  # the methods that have codes of their own
     "(d) M1 + logistic regression": "M1",
     "(e) PC-VAE": "PC-VAE",
     "(e) PC-VAE, consistent": "PC-VAE, consistent",
-    "M2": "M2, in its class",
-    "M1 + M2": "M1 + M2, in its class",
-    "CVAE, Bayes' rule": "CVAE, in its class",
+    "M2": "M2, style",
+    "M1 + M2": "M1 + M2, style",
+    "CVAE, Bayes' rule": "CVAE, style",
 }
 
 

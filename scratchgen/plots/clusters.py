@@ -16,7 +16,7 @@ from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 from scratchgen.latent.codes import principal_components
 from scratchgen.plots._names import NamedPlace, draw_names
-from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
+from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, panels, whole_figure
 from scratchgen.typing import Array
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def compared_latent_planes(means: Mapping[str, Array], labels: Array) -> Figure:
 def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figure:
     """Draw the codes of several models of the same data side by side, each as `latent_clusters` draws them.
 
+    At most four stand in a row.
+
     For instance those of a model that has seen labels beside one that has not: are the classes further apart?
 
     Parameters
@@ -133,8 +135,8 @@ def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figur
     """
     if not means:
         raise InputError("expected at least one model's posterior means")
-    figure = Figure(figsize=(PANEL_INCHES * len(means), PANEL_INCHES + TITLE_INCHES), layout="constrained")
-    for ax, (name, mean) in zip(figure.subplots(1, len(means), squeeze=False)[0], means.items(), strict=True):
+    figure, axes = panels(len(means), PANEL_INCHES, PANEL_INCHES + TITLE_INCHES)
+    for ax, (name, mean) in zip(axes, means.items(), strict=True):
         latent_clusters(mean, labels, ax=ax)
         ax.set_title(name)
         ax.set_xlabel(ax.get_xlabel().replace("principal component", "component"))  # a panel has less room

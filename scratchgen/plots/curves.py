@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchgen.errors import InputError
-from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, whole_figure
+from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, panels, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 TITLES = {"kl": "KL", "class_kl": "class KL"}
 ACCURACY, ACCURACY_UNIT = "accuracy", "share predicted rightly"
-MOST_COLUMNS = 4  # of panels
 ENERGY_OF = "energy_of_"  # how the columns begin
 
 
@@ -65,14 +64,12 @@ def training_curves(
     if missing or not terms:
         raise InputError(f"expected terms of the history, got {tuple(terms)}: it has {', '.join(columns)}")
 
-    n_rows = math.ceil(len(terms) / MOST_COLUMNS)
-    n_columns = math.ceil(len(terms) / n_rows)
+    figure, axes = panels(len(terms), 3.4, 2.8)
     beside = unit
     if not isinstance(beside, Mapping):
-        beside = dict.fromkeys(terms[::n_columns], f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
-    figure = Figure(figsize=(3.4 * n_columns, 2.8 * n_rows), layout="constrained")
-    for k, term in enumerate(terms):
-        ax = figure.add_subplot(n_rows, n_columns, k + 1)
+        of_rows = [term for term, ax in zip(terms, axes, strict=True) if ax.get_subplotspec().is_first_col()]
+        beside = dict.fromkeys(of_rows, f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
+    for ax, term in zip(axes, terms, strict=True):
         ax.set_ylabel(beside.get(term, ""))
         _draw(ax, columns, term, "training", INDIGO, "-")
         if term in compared and f"validation_{term}" in columns:
@@ -158,15 +155,14 @@ def free_energy_gap(history: History) -> Figure:
         title = likelihood.replace("_", "-")
         drawn[likelihood] = (f"{title} of training data", "nats per example")
 
-    figure = Figure(figsize=(4.2 * len(drawn), 3.0), layout="constrained")
-    panels = figure.subplots(1, len(drawn), squeeze=False)[0]
-    for ax, (name, (title, unit)) in zip(panels, drawn.items(), strict=True):
+    figure, axes = panels(len(drawn), 4.2, 3.0)
+    for ax, (name, (title, unit)) in zip(axes, drawn.items(), strict=True):
         monitored = [k for k, value in enumerate(columns[name]) if math.isfinite(value)]
         rows = {column: [columns[column][k] for k in monitored] for column in ("epoch", name)}
         _draw(ax, rows, name, title, INDIGO, "-")
         _label(ax, title)
         ax.set_ylabel(unit)
-    panels[0].axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    axes[0].axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
     return figure
 
 
