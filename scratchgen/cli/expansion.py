@@ -76,7 +76,7 @@ def expanded(function: Command) -> Command:
         data = values.get("data", "")
         for name, parameter in parameters.items():
             default = parameter.default.of(data) if isinstance(parameter.default, _ByData) else parameter.default
-            if is_dataclass(default):
+            if is_dataclass(default) and not isinstance(default, type):
                 own = {option.name: values.pop(option.name) for option in options[name]}
                 values[name] = replace(default, **{field: value for field, value in own.items() if value is not None})
             elif values[name] is None:

@@ -185,7 +185,7 @@ def _drawn_of_vae(picture: Picture) -> Picture:
     )
 
 
-_OF_CLASSES: Mapping[str, Picture] = {
+_OF_CLASSES = {
     "style-transfer.png": Picture("held-out images, and the same z with every class", _styles, of_images),
     "class-samples.png": Picture("new images, a row for each class: means of p(x|y,z)", _class_samples, of_images),
     "reconstructions.png": Picture(
