@@ -67,8 +67,9 @@ def training_curves(
     figure, axes = panels(len(terms), 3.4, 2.8)
     beside = unit
     if not isinstance(beside, Mapping):
-        of_rows = [term for term, ax in zip(terms, axes, strict=True) if ax.get_subplotspec().is_first_col()]
-        beside = dict.fromkeys(of_rows, f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
+        left = min(ax.get_position().x0 for ax in axes)
+        first_of_rows = [term for term, ax in zip(terms, axes, strict=True) if ax.get_position().x0 == left]
+        beside = dict.fromkeys(first_of_rows, f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
     for ax, term in zip(axes, terms, strict=True):
         ax.set_ylabel(beside.get(term, ""))
         _draw(ax, columns, term, "training", INDIGO, "-")

@@ -86,8 +86,10 @@ def against_labels(
     ax.minorticks_off()
     ax.set_xlabel("labels")
     ax.set_ylabel(name)
-    outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if crowded else {}
-    ax.legend(frameon=False, **outside)
+    if crowded:
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        ax.legend(frameon=False)
     ax.grid(visible=False)
     open_frame(ax)
     return whole_figure(ax)
