@@ -196,6 +196,10 @@ def train_m2(
     classification_weight: Annotated[
         float, typer.Option(min=0, help="Of -log q(y|x) of the labelled images in the loss.")
     ] = _CLASSIFICATION_WEIGHT,
+    bound_delay: Annotated[
+        int,
+        typer.Option(min=0, help="Steps before the classifier follows the bounds of images without a label, too."),
+    ] = 0,
     class_prior: ClassPrior = "uniform",
     run: Run = _RUNS["m2"],
 ) -> None:
@@ -207,12 +211,18 @@ def train_m2(
     if features is not None and networks.channels is not None:
         raise InputError("the codes of a VAE are no images: leave --channels out where there are --features")
     settings = networks.settings() | _of_pixels(context, distributions, elbo)
-    settings |= {"classification_weight": classification_weight, "class_prior": class_prior}
     choice = labels.choice()
 
     from scratchgen.models.semi_supervised.m2 import M2
     from scratchgen.models.semi_supervised.stacked import M1M2
+    from scratchgen.schedules import Delay
 
+    feedback = Delay(bound_delay) if bound_delay else 1.0
+    settings |= {
+        "classification_weight": classification_weight,
+        "bound_feedback": feedback,
+        "class_prior": class_prior,
+    }
     if features is not None:
         for name in ("likelihood", "output_mean", "sigma", "binarise"):  # M1M2 refuses them, or has its own default
             if not _is_given(context, name):

@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 import scratchgen as sg
 from scratchgen import plots
 from scratchgen.datasets import Dataset
-from scratchgen.schedules import LinearWarmup
+from scratchgen.schedules import Delay, LinearWarmup
 
 from .conftest import Result, Run
 
@@ -167,8 +167,8 @@ OWN: dict[str, tuple[str, dict[str, Any]]] = {
     "cvae": ("--class-prior estimated", {"class_prior": "estimated"}),
     "m1": ("--classifier svm", {"classifier": "svm", "regularisation": 10.0}),
     "m2": (
-        "--classification-weight 0.7 --class-prior estimated",
-        {"classification_weight": 0.7, "class_prior": "estimated"},
+        "--classification-weight 0.7 --bound-delay 3 --class-prior estimated",
+        {"classification_weight": 0.7, "bound_feedback": Delay(3), "class_prior": "estimated"},
     ),
     "pc-vae": (
         "--prediction-weight 3 --consistency-weight 4 --aggregate-weight 5 --warm-up 6 --class-prior estimated",
