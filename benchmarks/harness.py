@@ -136,6 +136,12 @@ def measure(contenders: Sequence[Contender], rounds: int, calls: int, threads: i
     return timings
 
 
+def in_a_process(function: Callable[[], Any], threads: int) -> Any:
+    """Return what `function` returns in a new process with so many threads."""
+    with _threads_of_children(threads), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(function).result()
+
+
 @contextmanager
 def _threads_of_children(threads: int) -> Iterator[None]:
     """Set the variables that libraries read when they are loaded, for processes that start within the context."""

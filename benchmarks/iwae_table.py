@@ -5,9 +5,9 @@ image, images binarised afresh in each epoch, batches of 20, Adam with epsilon 1
 in all, whose learning rate falls from 1e-3 to 1e-4. -log p(x) is from 5,000 draws an image of a test set that is
 binarised once. Adam's moments start anew with each stage.
 
-Fewer ``--stages`` scale the schedule down, with the same first and last rate; the table then says of how much of the
-setting its figures are. With ``--weights FOLDER`` each model is saved after every epoch, and a run that was interrupted
-goes on from there.
+Fewer ``--stages`` scale the schedule down, with the same first and last rate. A heading says of how much of the setting
+the rows below it are. With ``--weights FOLDER`` each model is saved after every epoch, and a run that was interrupted
+goes on from there; a model that has seen more epochs than are asked for is evaluated as it is.
 
     python -m benchmarks.iwae_table --stages 3 --test-images 500 --evaluation-draws 500     # on a CPU
     python -m benchmarks.iwae_table --backend cuda --weights iwae                           # the whole schedule
@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ PUBLISHED = {
 STAGES, TRAINING_IMAGES, TEST_IMAGES, EVALUATION_DRAWS = 8, 60_000, 10_000, 5000
 FIRST_RATE, LAST_RATE, BATCH_SIZE = 1e-3, 1e-4, 20
 NAMES = {"elbo": "VAE", "iwae": "IWAE"}
+COLUMNS = "model   k  epochs  -log p(x), ours  published  active units  minutes"
 
 
 def schedule(n_stages: int) -> Iterator[tuple[int, float]]:
@@ -68,16 +70,24 @@ def train(vae: VAE, x: np.ndarray, n_stages: int, weights: Path | None) -> None:
     """Train until the schedule's end, from wherever the model stands in it."""
     for last_epoch, rate in schedule(n_stages):
         if vae.epoch < last_epoch:
-            optimizer = Adam(rate, epsilon=1e-4)
-            vae.fit(x, epochs=last_epoch - vae.epoch, batch_size=BATCH_SIZE, optimizer=optimizer, checkpoint=weights)
+            vae.fit(
+                x,
+                epochs=last_epoch - vae.epoch,
+                batch_size=BATCH_SIZE,
+                optimizer=Adam(rate, epsilon=1e-4),
+                checkpoint=weights,
+                progress=False,
+            )
+            stage = f"{NAMES[vae.objective]} k={vae.n_samples}: epoch {vae.epoch}"
+            print(f"{stage}, rate {rate:.2g}, loss {vae.history.loss[-1]:.2f}", file=sys.stderr, flush=True)
 
 
-def scale_of(n_stages: int, n_training: int, n_test: int, n_draws: int) -> str:
-    """Say how much of the published setting a run has."""
-    epochs, all_epochs = (max(epoch for epoch, _ in schedule(n)) for n in (n_stages, STAGES))
+def scale_of(epochs: int, updates: int, n_test: int, n_draws: int) -> str:
+    """Say how much of the published setting a model has seen, and its figure is of."""
+    *_, (all_epochs, _) = schedule(STAGES)
     parts = {
         "epochs": (epochs, all_epochs),
-        "training images": (n_training, TRAINING_IMAGES),
+        "updates": (updates, all_epochs * TRAINING_IMAGES // BATCH_SIZE),  # fewer an epoch, too, of fewer images
         "test images": (n_test, TEST_IMAGES),
         "draws an image": (n_draws, EVALUATION_DRAWS),
     }
@@ -85,14 +95,23 @@ def scale_of(n_stages: int, n_training: int, n_test: int, n_draws: int) -> str:
     return f"SCALED DOWN: {', '.join(missing)}" if missing else "the whole published setting"
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text}")
+        return int(text)
+
+    return number
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.iwae_table", description=__doc__.splitlines()[0])
     parser.add_argument("--objectives", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--draws", nargs="+", type=int, choices=[1, 5, 50], default=[1, 5, 50], help="in the objective")
-    parser.add_argument("--stages", type=int, default=STAGES, help="stage i has 3^i epochs")
-    parser.add_argument("--training-images", type=int, default=TRAINING_IMAGES)
-    parser.add_argument("--test-images", type=int, default=TEST_IMAGES)
-    parser.add_argument("--evaluation-draws", type=int, default=EVALUATION_DRAWS, help="an image, for -log p(x)")
+    parser.add_argument("--stages", type=at_least(1), default=STAGES, help="stage i has 3^i epochs")
+    parser.add_argument("--training-images", type=at_least(1), default=TRAINING_IMAGES)
+    parser.add_argument("--test-images", type=at_least(2), default=TEST_IMAGES)
+    parser.add_argument("--evaluation-draws", type=at_least(1), default=EVALUATION_DRAWS, help="an image")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend", default="cpu")
     parser.add_argument("--weights", type=Path, help="folder for the models; those that are there are continued")
@@ -101,8 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = datasets.load("mnist")
     x = data.x_train[: options.training_images]
     x_test = Stream(options.seed, "numpy").child(1).bernoulli(data.x_test)[: options.test_images]
-    print(scale_of(options.stages, len(x), len(x_test), options.evaluation_draws))
-    print("model   k  epochs  -log p(x), ours  published  active units  minutes", flush=True)
+    heading = None
     for objective in options.objectives:
         for k in options.draws:
             started = time.perf_counter()
@@ -117,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             n_active = int(active_units(vae.encode(x_test)[0]).sum())
             error = nll.std() / math.sqrt(len(nll))
             minutes = (time.perf_counter() - started) / 60
+            if heading != (scale := scale_of(vae.epoch, vae.step, len(x_test), options.evaluation_draws)):
+                heading = scale
+                print(f"{heading}\n{COLUMNS}")
             print(
                 f"{NAMES[objective]:5} {k:3}  {vae.epoch:6}  {nll.mean():7.2f} ± {error:5.2f}  "
                 f"{PUBLISHED[objective, k]:9.2f}  {n_active:12}  {minutes:7.1f}",

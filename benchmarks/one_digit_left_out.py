@@ -7,7 +7,7 @@ looks more usual than the rest. Run ``python -m benchmarks.one_digit_left_out``;
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -32,6 +32,11 @@ def run(data: Dataset, label: int, options: argparse.Namespace) -> list[float]:
     return [area_under_roc(normal, unusual) for normal, unusual in pairs]
 
 
+def row(name: str, areas: Iterable[float]) -> str:
+    """Return a row of the table in Markdown."""
+    return f"| {name} | {' | '.join(f'{area:.3f}' for area in areas)} |"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.one_digit_left_out", description=__doc__.splitlines()[0]
@@ -46,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     data = sg.datasets.load(options.data)
-    print("left out  " + "  ".join(f"{name:>14}" for name in AnomalyScores._fields))
+    print(f"| left out | {' | '.join(AnomalyScores._fields)} |".replace("_", " "))
+    print("| --- |" + " --- |" * len(AnomalyScores._fields))
     rows = []
     for label, name in enumerate(data.classes):
         rows.append(run(data, label, options))
-        print(f"{name:>8}  " + "  ".join(f"{area:14.3f}" for area in rows[-1]), flush=True)
-    print("    mean  " + "  ".join(f"{area:14.3f}" for area in np.mean(rows, axis=0)))
+        print(row(name, rows[-1]), flush=True)
+    print(row("mean", np.mean(rows, axis=0)))
 
 
 if __name__ == "__main__":

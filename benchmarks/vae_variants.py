@@ -14,7 +14,7 @@ cifar                   colour images, convolutions to 32, 64 and 128 maps, 64 l
 Bounds of different likelihoods do not compare: those of a Gaussian are of densities. Active units are latent variables
 whose posterior mean varies by more than 0.01 over the test images.
 
-Run ``python -m benchmarks.vae_variants --pictures FOLDER``; each takes a minute or two on two cores.
+Run ``python -m benchmarks.vae_variants --pictures FOLDER``; each takes a minute or two on two idle cores.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--backend", default="cpu")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to write the pictures")
     options = parser.parse_args(arguments)
-    print(f"{'':20} {'data':15} epochs  test -ELBO  reconstruction     KL  active units  sigma  seconds")
+    print("| name | data | epochs | test -ELBO | reconstruction | KL | active units | sigma | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in options.variants:
         variant = VARIANTS[name]
         data, epochs = load(variant.data), max(1, round(options.scale * variant.epochs))
@@ -120,11 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         vae.fit(x_train, epochs=epochs, optimizer=sg.Adam(1e-3), validation=x_test, progress=False)
         seconds, last = time.perf_counter() - started, vae.history
         n_active = int(active_units(vae.encode(x_test)[0]).sum())
-        sigma = f"{float(np.exp(vae.params.log_sigma[0])):.3f}" if vae.sigma == "learned" else ""
+        sigma = f"{float(np.exp(vae.params.log_sigma[0])):.3f}" if vae.sigma == "learned" else vae.sigma
+        terms = (last.validation_loss[-1], last.validation_reconstruction[-1], last.validation_kl[-1])
         print(
-            f"{name:20} {data.name:15} {epochs:6}  {last.validation_loss[-1]:10.2f}  "
-            f"{last.validation_reconstruction[-1]:14.2f}  {last.validation_kl[-1]:5.2f}  "
-            f"{n_active:5} of {vae.n_latent:3}  {sigma:>5}  {seconds:7.0f}",
+            f"| {name} | {data.name} | {epochs} | {' | '.join(f'{term:.2f}' for term in terms)} | "
+            f"{n_active} of {vae.n_latent} | {sigma if vae.likelihood == 'gaussian' else ''} | {seconds:.0f} |",
             flush=True,
         )
         if options.pictures:

@@ -31,6 +31,8 @@ _MODULES = (
     "langevin",
     "langevin_densities",
     "latent",
+    "masking",
+    "order",
     "philox",
     "sgd",
 )
@@ -48,7 +50,8 @@ class Operation:
     Attributes
     ----------
     reference, cpu, cuda : callable
-        Functions of identical signature: on arrays of any library, NumPy arrays, and CuPy arrays.
+        Functions of identical signature: on arrays of any library, NumPy arrays, and CuPy arrays. The second is the
+        first where NumPy is as fast as a kernel.
     """
 
     reference: Callable[..., Any]

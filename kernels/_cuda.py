@@ -17,12 +17,15 @@ from numba import float64
 from scratchgen.backend import simulating_cuda
 from scratchgen.kernels import scalar
 from scratchgen.kernels._jit import register_bit_casts, register_new
+from scratchgen.typing import Array
 
 MAX_THREADS = 256  # per block: the size of the shared array of `block_sum`
+MAX_VIEWS = 4096  # that are kept: an energy-based step of many Langevin steps has some hundreds
 MAX_BLOCKS = 1056  # eight for each of the 132 multiprocessors of an H100; loops stride over what is left
 
 _registered: set[Callable[..., Any]] = set()
 _forced_shape: list[tuple[int, int]] = []
+_views: dict[tuple[Any, ...], Any] = {}
 
 
 class CudaKernel:
@@ -108,7 +111,24 @@ def _view(x: Any) -> Any:
     """Return a Numba view of a CuPy array; scalars, tuples and the simulator's arrays are passed as they are."""
     if simulating_cuda() or not hasattr(x, "__cuda_array_interface__"):
         return x
-    return cuda.as_cuda_array(x, sync=False)  # same stream: no synchronisation, which a captured graph forbids
+    return kept_view(x)
+
+
+def kept_view(x: Array) -> Any:
+    """Return the Numba view of a CuPy array: the one made before, as making it takes as long as several launches.
+
+    A view owns no memory. It is an address with a shape, strides and a type, and all of them are what it is found by:
+    when the memory has been freed and the next array there has the same of each, it is the view of that one, too. One
+    of memory that nobody has any more is never found.
+    """
+    key = x.data.ptr, x.shape, x.strides, x.dtype
+    view = _views.get(key)
+    if view is None:
+        if len(_views) >= MAX_VIEWS:
+            _views.clear()
+        # no synchronisation, which a captured graph forbids: whoever wrote the array did so on the same stream
+        view = _views[key] = cuda.from_cuda_array_interface(x.__cuda_array_interface__, sync=False)
+    return view
 
 
 def register_scalar_functions() -> None:

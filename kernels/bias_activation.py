@@ -22,10 +22,11 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import float64
 
 from scratchgen.backend import namespace
 from scratchgen.kernels import Operation, array_math
-from scratchgen.kernels._cuda import cuda, cuda_kernel
+from scratchgen.kernels._cuda import MAX_THREADS, cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
 from scratchgen.kernels.elementary import sigmoid, softplus, tanh
 from scratchgen.kernels.elementary_constants import constants
@@ -34,7 +35,8 @@ from scratchgen.typing import Array
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
 _LINEAR, _RELU, _TANH, _SIGMOID, _SOFTPLUS, _SWISH = range(6)
-_ROWS_OF_ONE_THREAD = 512  # of a column that one CUDA thread adds up: a second launch is no gain for a batch of rows
+_THREADS_A_COLUMN = 8
+_ROWS_OF_ONE_BLOCK = 512  # that a CUDA block adds up: a second launch is no gain for a batch of rows
 
 
 def _saves_output(activation: str) -> bool:
@@ -231,25 +233,34 @@ def _forward_kernel(z: Any, b: Any, y: Any, code: Any) -> None:
 
 @cuda_kernel
 def _backward_kernel(dy: Any, saved: Any, sums: Any, code: Any, n_together: Any) -> None:
+    """Write dz over dy, and to sums[part] the sums of `n_together` rows of it.
+
+    A block takes neighbouring columns, 32 of them with 256 threads: eight threads share a column, each with every
+    eighth row, and their sums are added up in the order of the threads.
+    """
+    shared = cuda.shared.array(MAX_THREADS, dtype=float64)
     n_rows, n_columns = dy.shape
-    for item in range(cuda.grid(1), sums.size, cuda.gridsize(1)):  # neighbouring threads read neighbouring columns
-        part = item // n_columns
-        j = item - part * n_columns
+    n_sharing = min(_THREADS_A_COLUMN, cuda.blockDim.x)
+    n_lanes = cuda.blockDim.x // n_sharing
+    first = cuda.threadIdx.x // n_lanes
+    lane = cuda.threadIdx.x - first * n_lanes  # neighbouring threads read neighbouring columns
+    n_tiles = (n_columns + n_lanes - 1) // n_lanes
+    for item in range(cuda.blockIdx.x, sums.shape[0] * n_tiles, cuda.gridDim.x):
+        part = item // n_tiles
+        j = (item - part * n_tiles) * n_lanes + lane
         total = 0.0
-        for i in range(part * n_together, min((part + 1) * n_together, n_rows)):
-            dz = _slope(saved[i, j], dy[i, j], code)
-            dy[i, j] = dz
-            total += dz
-        sums[part, j] = total
-
-
-@cuda_kernel
-def _sum_kernel(sums: Any, db: Any) -> None:
-    for j in range(cuda.grid(1), db.size, cuda.gridsize(1)):
-        total = 0.0
-        for part in range(sums.shape[0]):
-            total += sums[part, j]
-        db[j] = total
+        if j < n_columns:
+            for i in range(part * n_together + first, min((part + 1) * n_together, n_rows), n_sharing):
+                dz = _slope(saved[i, j], dy[i, j], code)
+                dy[i, j] = dz
+                total += dz
+        cuda.syncthreads()  # nobody may still be reading the sums of the columns before
+        shared[cuda.threadIdx.x] = total
+        cuda.syncthreads()
+        if first == 0 and j < n_columns:
+            for other in range(1, n_sharing):
+                total += shared[other * n_lanes + lane]
+            sums[part, j] = total
 
 
 def _forward_cuda(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
@@ -260,15 +271,20 @@ def _forward_cuda(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
 
 def _backward_cuda(dy: Array, saved: Array, db: Array, activation: str) -> Array:
     code, n_rows = ACTIVATIONS.index(activation), dy.shape[0]
-    if n_rows <= _ROWS_OF_ONE_THREAD:
-        _backward_kernel.launch(db.size, dy, saved, db[None, :], code, n_rows)
+    if n_rows <= _ROWS_OF_ONE_BLOCK:
+        _sum_rows(dy, saved, db[None, :], code, n_rows)
         return dy
     # A convolution has a row for each pixel: about sqrt(n) sums of sqrt(n) rows, and then the sum of those.
     n_together = math.isqrt(n_rows - 1) + 1
     sums = namespace(dy).empty((-(-n_rows // n_together), db.size), dtype=np.float64)
-    _backward_kernel.launch(sums.size, dy, saved, sums, code, n_together)
-    _sum_kernel.launch(db.size, sums, db)
+    _sum_rows(dy, saved, sums, code, n_together)
+    _sum_rows(sums, sums, db[None, :], _LINEAR, sums.shape[0])
     return dy
+
+
+def _sum_rows(dy: Array, saved: Array, sums: Array, code: int, n_together: int) -> None:
+    n_tiles = -(-dy.shape[1] * _THREADS_A_COLUMN // MAX_THREADS)
+    _backward_kernel.launch_blocks(sums.shape[0] * n_tiles, dy, saved, sums, code, n_together)
 
 
 bias_activation_forward_ = Operation(_forward_reference, _forward_cpu, _forward_cuda)

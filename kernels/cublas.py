@@ -19,6 +19,7 @@ import ctypes
 import functools
 import threading
 import warnings
+import weakref
 from typing import Any, NamedTuple
 
 from scratchgen.backend import Precision
@@ -32,6 +33,7 @@ _AS_STORED, _TRANSPOSED = 0, 1
 _DATA_TYPES = {"float32": 0, "float64": 1, "float16": 2}
 _COMPUTE_TYPES = {"float32": 68, "tf32": 77, "float16": 68, "float64": 70}
 _DEFAULT_ALGORITHM = -1
+_LARGEST = 2**31 - 1  # of its int
 
 
 # --------------------------------------------------------------------------------------- matrices as cuBLAS sees them
@@ -68,13 +70,24 @@ def layout_of(x: Array) -> Layout | None:
 
 
 def gemm_arguments(out: Array, a: Array, b: Array) -> GemmArguments:
-    """Return what makes cuBLAS write a b to `out`, which is stored by rows."""
+    """Return what makes cuBLAS write a b to `out`, which is stored by rows.
+
+    Raises
+    ------
+    BackendError
+        A size or a stride is no number of 32 bits: ctypes would cut it.
+    """
     layouts = [layout for layout in map(layout_of, (b, a, out)) if layout is not None]
     if len(layouts) < 3 or layouts[2].by_columns:
         raise ValueError("a factor has no contiguous axis, or the product is not stored by rows")
     b_flag, a_flag = (_TRANSPOSED if layout.by_columns else _AS_STORED for layout in layouts[:2])
-    sizes = out.shape[1], out.shape[0], a.shape[1]
-    return GemmArguments(b_flag, a_flag, *sizes, layouts[0].stride, layouts[1].stride, layouts[2].stride)
+    numbers = out.shape[1], out.shape[0], a.shape[1], layouts[0].stride, layouts[1].stride, layouts[2].stride
+    if max(numbers) > _LARGEST:
+        raise BackendError(
+            f"the product of matrices of shapes {a.shape} and {b.shape} is too large: cuBLAS counts rows, columns and "
+            "strides in 32 bits, and they must be below 2**31. Multiply fewer rows at a time"
+        )
+    return GemmArguments(b_flag, a_flag, *numbers)
 
 
 # ------------------------------------------------------------------------------------------------------------- products
@@ -120,12 +133,15 @@ def multiply_matrices(out: Array, a: Array, b: Array, precision: Precision) -> N
     if layout.by_columns:
         out, a, b = out.T, b.T, a.T
     a, b = (x if layout_of(x) is not None else cupy.ascontiguousarray(x) for x in (a, b))
-    handle = _handle(cupy.cuda.get_device_id(), threading.get_ident(), cupy.cuda.get_current_stream().ptr)
-    handle.gemm(out, a, b, precision)
+    current_handle().gemm(out, a, b, precision)
 
 
-class _Handle:
-    """A cuBLAS handle for one device, thread and stream, with its workspace."""
+class Handle:
+    """A cuBLAS handle for one device, thread and stream, with its workspace.
+
+    Both are given back when nobody has it any more: neither the thread, which has ended, nor a graph that holds the
+    address of the workspace. At the end of the process they are left as they are: their context may be gone before.
+    """
 
     def __init__(self, stream: int) -> None:
         import cupy
@@ -133,9 +149,10 @@ class _Handle:
         self.library = library()
         assert self.library is not None  # multiply has seen to it
         self.handle = ctypes.c_void_p()
-        # not from CuPy's pool: it lives as long as the process, and a graph may hold its address
-        self.workspace = cupy.cuda.Memory(WORKSPACE_BYTES)
+        self.workspace = cupy.cuda.Memory(WORKSPACE_BYTES)  # not from CuPy's pool: a graph may hold its address
         check(self.library.cublasCreate_v2(ctypes.byref(self.handle)))
+        given_back = weakref.finalize(self, _give_back, self.library, self.handle, self.workspace, cupy.cuda.Device())
+        given_back.atexit = False
         check(self.library.cublasSetStream_v2(self.handle, stream))  # resets the workspace: it comes first
         check(self.library.cublasSetWorkspace_v2(self.handle, self.workspace.ptr, WORKSPACE_BYTES))
 
@@ -156,10 +173,29 @@ class _Handle:
         )  # fmt: skip
 
 
-# A handle is never destroyed: at the end of the process its context may be gone before it.
-@functools.cache
-def _handle(device: int, thread: int, stream: int) -> _Handle:
-    return _Handle(stream)
+def _give_back(library: Any, handle: Any, workspace: Any, device: Any) -> None:
+    with device:
+        library.cublasDestroy_v2(handle)  # waits for the device: nothing uses the workspace, which is freed next
+
+
+class _OfThread(threading.local):
+    """The handles of a thread by device and stream; they are dropped when it ends."""
+
+    def __init__(self) -> None:
+        self.handles: dict[tuple[int, int], Handle] = {}
+
+
+_of_thread = _OfThread()
+
+
+def current_handle() -> Handle:
+    """Return the handle of this thread for the present device and stream."""
+    import cupy
+
+    key = cupy.cuda.get_device_id(), cupy.cuda.get_current_stream().ptr
+    if key not in _of_thread.handles:
+        _of_thread.handles[key] = Handle(key[1])
+    return _of_thread.handles[key]
 
 
 def check(status: int) -> None:
@@ -183,8 +219,7 @@ def library() -> Any:
         found = ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
     except (ImportError, OSError, RuntimeError) as error:
         warnings.warn(
-            f"cuBLAS could not be loaded ({error}): matrix products are CuPy's own, in float32 or float64, and steps "
-            "of training are not captured into CUDA graphs",
+            f"cuBLAS could not be loaded ({error}): matrix products are CuPy's own, in float32 or float64",
             BackendWarning,
             stacklevel=2,
         )
@@ -196,12 +231,13 @@ def declared(found: Any) -> Any:
     """Tell ctypes the signatures of the functions that are called here."""
     handle, pointer, size, integer = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     found.cublasCreate_v2.argtypes = [ctypes.POINTER(handle)]
+    found.cublasDestroy_v2.argtypes = [handle]
     found.cublasSetStream_v2.argtypes = [handle, pointer]
     found.cublasSetWorkspace_v2.argtypes = [handle, pointer, size]
     matrix = [pointer, integer, integer]  # address, type, stride
     found.cublasGemmEx.argtypes = [
         handle, *[integer] * 5, pointer, *matrix, *matrix, pointer, *matrix, integer, integer,
     ]  # fmt: skip
-    for name in ("cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2", "cublasGemmEx"):
-        getattr(found, name).restype = integer
+    for name in ("Create_v2", "Destroy_v2", "SetStream_v2", "SetWorkspace_v2", "GemmEx"):
+        getattr(found, f"cublas{name}").restype = integer
     return found

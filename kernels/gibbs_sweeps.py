@@ -14,8 +14,9 @@ inverse_temperature  (n,)                   beta of each chain
 Half step ``half`` of sweep s (0 hidden, 1 visible) takes draw ``draw[0] + 2 s + half`` and the uniforms of
 `sample_bernoulli_units_`: one call with k sweeps is k calls with one. Memory is linear in n.
 
-There are two ways through the sweeps. *Products*: a matrix product for each half step, and one pass over it. *One
-kernel*: weights and states stay in fast memory for all sweeps; no library is called. `gibbs_path` chooses.
+There are three ways through the sweeps. *Products*: a matrix product for each half step, and one pass over it. *One
+kernel*: weights and states stay in fast memory for all sweeps; no library is called. *Tiles*, on a GPU: one kernel in
+which the states alone stay in fast memory, and each weight that is read serves several chains. `gibbs_path` chooses.
 
 References
 ----------
@@ -31,6 +32,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels.gibbs_shared import SHARED_BYTES, shared_bytes, sweep_in_shared_memory
 from scratchgen.kernels.gibbs_tables import sweep_with_tables, table_bytes
+from scratchgen.kernels.gibbs_tiled import sweep_in_tiles, tiled_shared_bytes
 from scratchgen.kernels.gibbs_units import sample_bernoulli_units_, sample_into_cpu, sample_into_cuda
 from scratchgen.kernels.matmul import matmul
 from scratchgen.kernels.philox import Key
@@ -46,20 +48,24 @@ from scratchgen.typing import Array
 # Tables win where they are used often enough to pay for being filled: beyond half the cache, one sweep of a batch does
 # not pay.
 _CACHE_BYTES = 512 * 1024
+_READ_AGAIN_BYTES = 256 * 1024  # of weights that each block of a GPU reads in each half step, through its caches
 
 
 def gibbs_path(
     n_visible: int, n_hidden: int, itemsize: int, variant: Literal["cpu", "cuda"]
-) -> Literal["one kernel", "products"]:
+) -> Literal["one kernel", "tiles", "products"]:
     """Say which way `gibbs_sweeps` goes: one kernel where what it keeps fits into fast memory.
 
-    It does not depend on the numbers of chains and sweeps, so that these do not change a chain.
+    It does not depend on the numbers of chains and sweeps, so that these do not change a chain. The limits for a CPU
+    are measured. Those for CUDA are not, until they can be on a GPU: beyond shared memory, tiles save the launches and
+    the passes over products, which count most where products are small.
     """
     if variant == "cpu":
-        fits = table_bytes(n_visible, n_hidden, itemsize) <= _CACHE_BYTES
-    else:
-        fits = shared_bytes(n_visible, n_hidden, itemsize) <= SHARED_BYTES
-    return "one kernel" if fits else "products"
+        return "one kernel" if table_bytes(n_visible, n_hidden, itemsize) <= _CACHE_BYTES else "products"
+    if shared_bytes(n_visible, n_hidden, itemsize) <= SHARED_BYTES:
+        return "one kernel"
+    weights, states = n_visible * n_hidden * itemsize, tiled_shared_bytes(n_visible, n_hidden, itemsize)
+    return "tiles" if weights <= _READ_AGAIN_BYTES and states <= SHARED_BYTES else "products"
 
 
 def _sweeps_reference(
@@ -100,8 +106,11 @@ def _sweeps_cpu(
 def _sweeps_cuda(
     v: Array, W: Array, b: Array, c: Array, inverse_temperature: Array, n_sweeps: int, key: Key, draw: Array
 ) -> tuple[Array, Array]:
-    if gibbs_path(W.shape[0], W.shape[1], W.dtype.itemsize, "cuda") == "one kernel":
+    path = gibbs_path(W.shape[0], W.shape[1], W.dtype.itemsize, "cuda")
+    if path == "one kernel":
         return sweep_in_shared_memory(v, W, b, c, inverse_temperature, n_sweeps, key, draw)
+    if path == "tiles":
+        return sweep_in_tiles(v, W, b, c, inverse_temperature, n_sweeps, key, draw)
     return _sweep_by_products(sample_into_cuda, v, W, b, c, inverse_temperature, n_sweeps, key, draw)
 
 

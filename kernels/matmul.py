@@ -56,7 +56,11 @@ def matmul(a: Array, b: Array, out: Array | None = None, precision: Precision = 
         return cublas.multiply(a, b, out, precision)
     if precision != "float32" and a.dtype == np.float32:
         a, b = _ROUNDED[precision](a), _ROUNDED[precision](b)
-    return xp.matmul(a, b) if out is None else xp.matmul(a, b, out=out)
+    product = xp.matmul(a, b)
+    if out is None:
+        return product
+    out[...] = product  # the array API has no `out`
+    return out
 
 
 def sum_of_squares(x: Array) -> Array:

@@ -9,7 +9,7 @@ corruption             what becomes of a feature
 `SaltAndPepper`        with a probability the lowest or the highest value, by a fair coin
 =====================  ===========================================================================================
 
-Wherever a corruption is accepted, so is any function of the batch and a stream that returns a new array of the batch's
+Wherever a corruption is accepted, so is any function of the batch and a stream that returns an array of the batch's
 shape; a checkpoint can hold the four above.
 
 References
@@ -28,6 +28,7 @@ from typing import Any
 
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
+from scratchgen.kernels.masking import mask_lowest
 from scratchgen.random import Stream
 from scratchgen.specification import specified
 from scratchgen.typing import Array
@@ -64,13 +65,12 @@ class Masking:
 
     def __call__(self, x: Array, stream: Stream) -> Array:
         """Return the corrupted batch."""
-        xp, n_masked = namespace(x), round(self.proportion * x.shape[1])
+        n_masked = round(self.proportion * _check_batch(x).shape[1])
         if n_masked == 0:
             return x.copy()
         # 53 bits: two equal keys in a row, which would mask one feature more, do not happen
-        keys = stream.uniform(x.shape, "float64")
-        highest_masked = xp.partition(keys, n_masked - 1, axis=1)[:, n_masked - 1 : n_masked]
-        return xp.where(keys > highest_masked, x, xp.zeros_like(x))
+        masked: Array = mask_lowest.on(stream.backend)(x, stream.uniform(x.shape, "float64"), n_masked)
+        return masked
 
 
 @specified
@@ -85,7 +85,7 @@ class IndependentMasking:
 
     def __call__(self, x: Array, stream: Stream) -> Array:
         """Return the corrupted batch."""
-        return x * stream.bernoulli(1 - self.probability, x.shape, x.dtype)
+        return _check_batch(x) * stream.bernoulli(1 - self.probability, x.shape, x.dtype)
 
 
 @specified
@@ -100,7 +100,7 @@ class GaussianNoise:
 
     def __call__(self, x: Array, stream: Stream) -> Array:
         """Return the corrupted batch."""
-        return x + self.sigma * stream.normal(x.shape, x.dtype)
+        return _check_batch(x) + self.sigma * stream.normal(x.shape, x.dtype)
 
 
 @specified
@@ -119,9 +119,20 @@ class SaltAndPepper:
 
     def __call__(self, x: Array, stream: Stream) -> Array:
         """Return the corrupted batch."""
-        xp, u = namespace(x), stream.uniform(x.shape, x.dtype)
-        low, high = xp.full_like(x, self.low), xp.full_like(x, self.high)
+        xp, u = namespace(_check_batch(x)), stream.uniform(x.shape, x.dtype)
+        low, high = x.dtype.type(self.low), x.dtype.type(self.high)
         return xp.where(u < 0.5 * self.probability, low, xp.where(u < self.probability, high, x))
+
+
+# They leave the batch alone, and never wait for a GPU.
+CORRUPTIONS = (Masking, IndependentMasking, GaussianNoise, SaltAndPepper)
+
+
+def _check_batch(x: Any) -> Array:
+    if getattr(x, "ndim", None) != 2 or x.dtype.kind != "f":
+        what = type(x).__name__ if not hasattr(x, "dtype") else f"{x.dtype} of shape {tuple(x.shape)}"
+        raise InputError(f"x must be an array (n, n_visible) of floating-point numbers, got {what}")
+    return x
 
 
 def _check_share(name: str, value: Any) -> None:

@@ -34,7 +34,7 @@ class TemperatureWarning(UserWarning):
 
 
 class DataRangeWarning(UserWarning):
-    """Data lie outside the range that a model is made for, and were brought into it."""
+    """Data lie outside the range that a model is made for: they were brought into it, or it cannot reproduce them."""
 
 
 class BackendWarning(UserWarning):

@@ -45,6 +45,11 @@ class History:
             if len(column) == n_rows:
                 column.append(row.get(name, float("nan")))
 
+    def amend(self, values: Mapping[str, float]) -> None:
+        """Set values of the last row: what is known only after it. A new column has NaN in the rows before."""
+        for name, value in values.items():
+            self.columns.setdefault(name, [float("nan")] * len(self))[-1] = value
+
     def to_csv(self, path: str | Path) -> None:
         """Write the columns to a CSV file with a header.
 

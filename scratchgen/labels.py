@@ -18,7 +18,7 @@ from scratchgen.backend import namespace, to_numpy
 from scratchgen.errors import InputError
 from scratchgen.random import Stream
 from scratchgen.typing import Array
-from scratchgen.validation import check_count, check_numbers
+from scratchgen.validation import check_count, check_numbers, is_finite_number
 
 UNLABELLED = -1
 
@@ -45,7 +45,7 @@ class Labelled:
     Raises
     ------
     InputError
-        `x` has no rows, or `y` is not one integer >= -1 for each of them.
+        `x` has no rows, or `y` is not one integer >= -1 for each of them; or the share is no number in [0, 1].
 
     Examples
     --------
@@ -65,8 +65,11 @@ class Labelled:
         if not known[: self.n_labelled].all():
             order = np.argsort(~known, kind="stable")
             self.x, self.y = self.x[namespace(self.x).asarray(order)], self.y[namespace(self.y).asarray(order)]
-        natural = self.n_labelled / max(len(self), 1)
-        self.labelled_share = natural if labelled_share is None else labelled_share
+        if labelled_share is None:
+            labelled_share = self.n_labelled / max(len(self), 1)
+        elif not (is_finite_number(labelled_share) and 0 <= labelled_share <= 1):
+            raise InputError(f"labelled_share must be a number in [0, 1], got {labelled_share!r}")
+        self.labelled_share = labelled_share
 
     def __len__(self) -> int:
         return len(self.x)
@@ -117,10 +120,13 @@ def check_every_class(y: Any, n_classes: int) -> None:
     InputError
         It names the classes.
     """
-    missing = np.setdiff1d(np.arange(n_classes), to_numpy(y))
-    if missing.size:
+    missing = list(map(str, np.setdiff1d(np.arange(n_classes), to_numpy(y))))
+    if len(missing) == 1:
+        raise InputError(f"class {missing[0]} has no labelled example: label one, or make a model of fewer classes")
+    if missing:
         raise InputError(
-            f"class {', '.join(map(str, missing))} has no labelled example: label one, or make a model of fewer classes"
+            f"classes {', '.join(missing[:-1])} and {missing[-1]} have no labelled example: label one of each, or make "
+            "a model of fewer classes"
         )
 
 

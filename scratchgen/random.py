@@ -22,6 +22,7 @@ import numpy as np
 from scratchgen.backend import Backend, get_backend, namespace, to_numpy
 from scratchgen.errors import BackendError, InputError
 from scratchgen.kernels.bernoulli import fill_bernoulli
+from scratchgen.kernels.order import order_of_keys
 from scratchgen.kernels.philox import Key, fill_normal, fill_uniform, fill_words
 from scratchgen.kernels.philox_scalar import MASK, SHIFT_32, philox4x32
 from scratchgen.typing import Array
@@ -141,7 +142,8 @@ class Stream:
 
     def permutation(self, n: int) -> Array:
         """Draw a random order of 0, ..., n - 1: the stable argsort of 64-bit keys."""
-        return self.backend.xp.argsort(self._keys(check_count("n", n, least=0)), kind="stable")
+        order: Array = order_of_keys.on(self.backend)(self._keys(check_count("n", n, least=0)))
+        return order
 
     def draws(self, n: int = 1) -> AbstractContextManager[tuple[Key, Array]]:
         """Give the next `n` draws to a kernel that makes its random numbers itself.

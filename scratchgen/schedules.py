@@ -102,6 +102,23 @@ class LinearDecay:
         return _between(self.start, self.stop, step / self.n_steps)
 
 
+@specified
+@dataclass(frozen=True)
+class Delay:
+    """Be 0 before step `n_steps`, and `then` from it on."""
+
+    n_steps: int
+    then: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_count("n_steps", self.n_steps)
+        check_nonnegative("then", self.then)
+
+    def __call__(self, step: int) -> float:
+        """Return the value at `step`."""
+        return 0.0 if step < self.n_steps else self.then
+
+
 def _between(start: float, stop: float, t: float) -> float:
     """Return the point at the fraction t of the way; `stop` from t = 1 on."""
     t = min(1.0, t)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,7 +80,7 @@ def check_image_shape(image_shape: Any) -> tuple[int, ...]:
 
 
 def check_channels(channels: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the maps after each convolution of a stack, all of which halve the image."""
+    """Return the maps after each convolution of a stack, all of which halve the image; one integer stands for one."""
     channels = check_widths("channels", channels)
     if not channels:
         raise InputError("channels must hold at least one number, such as (32, 64), got ()")
@@ -97,6 +99,21 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return str(value)
+
+
+def check_options(
+    model: str, options: Mapping[str, Any], base: Callable[..., Any], others: Collection[str], networks: str
+) -> None:
+    """Raise unless a model can pass all `options` on to its `base`: keywords of that, but for those in `others`.
+
+    Parameters
+    ----------
+    networks : str
+        What describes the networks instead of `others`, in words.
+    """
+    known = [n for n, p in inspect.signature(base).parameters.items() if p.kind is p.KEYWORD_ONLY and n not in others]
+    if unknown := [name for name in options if name not in known]:
+        raise InputError(f"{model} takes no {', '.join(unknown)}: {networks}, its other options are {', '.join(known)}")
 
 
 def check_numbers(name: str, x: Any) -> Array:
@@ -177,6 +194,26 @@ def check_latents(name: str, z: Any, n_rows: int, n_latent: int, backend: Backen
             f"got {tuple(z.shape)}"
         )
     return check_vectors(name, z, n_latent, backend, dtype)
+
+
+def check_gaussians(x: Any, mean: Any, log_var: Any, n_latent: int | None = None) -> tuple[Array, Array, Array]:
+    """Return examples (n, n_visible), and mean and log_var of one Gaussian for each, both (n, n_latent).
+
+    They are neither moved nor cast.
+
+    Raises
+    ------
+    InputError
+        Another shape, which would be broadcast; no element, not real numbers, NaN or infinite.
+    """
+    x, mean, log_var = (check_float_array(n, v) for n, v in (("x", x), ("mean", mean), ("log_var", log_var)))
+    if x.ndim != 2:
+        raise InputError(f"x must have shape (n, n_visible), got {tuple(x.shape)}")
+    wanted = (x.shape[0], mean.shape[-1] if n_latent is None else n_latent)
+    for name, array in (("mean", mean), ("log_var", log_var)):
+        if tuple(array.shape) != wanted:
+            raise InputError(f"{name} must have shape (n, n_latent) = {wanted}, got {tuple(array.shape)}")
+    return x, mean, log_var
 
 
 def _from_nested(name: str, x: Any) -> np.ndarray:

@@ -110,3 +110,19 @@ def test_salt_and_pepper_sets_as_many_features_low_as_high():
 def test_levels_outside_their_range_are_refused(make, message):
     with pytest.raises(sg.InputError, match=message):
         make()
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("x", "got"),
+    [
+        ([[0.5, 1.0]], "list"),
+        (np.full(4, 0.5), r"float64 of shape \(4,\)"),
+        (np.zeros((2, 3), int), r"int64 of shape \(2, 3\)"),
+    ],
+    ids=["list", "1-D", "integers"],
+)
+def test_what_is_no_batch_is_refused(corruption, x, got):
+    message = rf"x must be an array \(n, n_visible\) of floating-point numbers, got {got}"
+    with pytest.raises(sg.InputError, match=message):
+        corruption(x, sg.Stream(0))

@@ -36,6 +36,13 @@ def test_where_a_column_has_no_value_it_has_nan() -> None:
     assert history.loss == [2.5, 1.5, 0.5]
 
 
+def test_the_last_row_can_be_told_more() -> None:
+    history = History({"loss": [2.5, 1.5], "accuracy": [0.5, 0.6]})
+    history.amend({"validation_accuracy": 0.25, "accuracy": 0.75})
+    assert math.isnan(history.validation_accuracy[0])
+    assert (history.validation_accuracy[1], history.accuracy, len(history)) == (0.25, [0.5, 0.75], 2)
+
+
 def test_a_history_of_given_columns_does_not_share_them() -> None:
     columns = {"loss": [1.0]}
     history = History(columns)

@@ -56,14 +56,29 @@ def test_a_single_number_is_no_data() -> None:
         sg.Labelled(3.0, [1])
 
 
+@pytest.mark.parametrize("share", [0, 0.25, np.float32(0.5), 1])
+def test_a_share_of_labels_is_kept(share: float) -> None:
+    assert sg.Labelled([[0.1], [0.2]], [0, -1], labelled_share=share).labelled_share == share
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, np.nan, np.inf, "half", True, [0.5]])
+def test_a_share_of_labels_that_is_none_is_refused(share: object) -> None:
+    with pytest.raises(InputError, match=r"labelled_share must be a number in \[0, 1\], got "):
+        sg.Labelled([[0.1], [0.2]], [0, -1], labelled_share=share)
+
+
 def test_one_hot_is_a_row_of_zeros_without_a_label() -> None:
     assert one_hot(np.array([1, -1, 0]), 3, "float32").tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
 def test_a_class_without_a_label_is_named() -> None:
     check_every_class([0, 1, 2, -1], 3)
-    with pytest.raises(InputError, match="class 0, 3 has no labelled example"):
+    with pytest.raises(InputError, match=r"^class 3 has no labelled example: label one, or make a model of fewer"):
+        check_every_class([0, 1, 2, -1], 4)
+    with pytest.raises(InputError, match=r"^classes 0 and 3 have no labelled example: label one of each, or make"):
         check_every_class([1, 2, -1], 4)
+    with pytest.raises(InputError, match=r"^classes 0, 1 and 3 have no labelled example"):
+        check_every_class([2], 4)
 
 
 @given(n_each=st.integers(1, 5), seed=st.integers(0, 100))

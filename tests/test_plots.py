@@ -75,6 +75,8 @@ ON_ONE_AXIS = {
     "reconstruction_field": lambda **ax: plots.reconstruction_field(decode, ((-3, 3), (-2, 2)), 6, MEAN, **ax),
     "chain_paths": lambda **ax: plots.chain_paths(PATHS, log_density, ((-3, 3), (-2, 2)), n_grid=30, **ax),
     "variance_spectrum": lambda **ax: plots.variance_spectrum(MEAN_3D, WEIGHTS, 0.5, **ax),
+    "mean_activations": lambda **ax: plots.mean_activations(OF_SEEDS, 0.2, **ax),
+    "jacobian_spectrum": lambda **ax: plots.jacobian_spectrum(PATHS, **ax),
     "filters": lambda **ax: plots.filters(IMAGES.T - 0.5, (4, 5), **ax),
     "fantasy_particles": lambda **ax: plots.fantasy_particles([IMAGES[:4], IMAGES[4:8]], (0, 1000), (4, 5), **ax),
     "energy_curves": lambda **ax: plots.energy_curves(EBM_HISTORY, **ax),
@@ -84,9 +86,13 @@ PICTURES = {
     **ON_ONE_AXIS,
     "image_grids": lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[::-1]}, (4, 5)),
     "training_curves": lambda: plots.training_curves(HISTORY),
+    "training_curves_of_several_units": lambda: plots.training_curves(
+        HISTORY, unit={"loss": "nats per example", "kl": "$\\|x\\|_F^2$ per example"}
+    ),
     "free_energy_gap": lambda: plots.free_energy_gap(RBM_HISTORY),
     "annealing_curves": lambda: plots.annealing_curves({"a": HISTORY, "b": HISTORY}, terms=("loss", "kl")),
     "code_histograms": lambda: plots.code_histograms(MEAN_3D, LABELS, n_bins=10),
+    "code_histograms_of_many_labels": lambda: plots.code_histograms(MEAN, np.arange(12), n_bins=10),
     "compared_latent_clusters": lambda: plots.compared_latent_clusters({"a": MEAN, "b": MEAN_3D}, LABELS),
     "compared_latent_planes": lambda: plots.compared_latent_planes({"a": MEAN, "b": 9 * MEAN, "c": 0 * MEAN}, LABELS),
 }
@@ -225,6 +231,11 @@ BAD_INPUT = {
     "spectrum of one": (lambda: plots.variance_spectrum(MEAN_3D[:1], WEIGHTS, 1.0), r"n >= 2.*\(1, 3\)"),
     "spectrum features": (lambda: plots.variance_spectrum(MEAN, WEIGHTS, 1.0), r"\(12, 2\) and \(2, 3\)"),
     "spectrum NaN": (lambda: plots.variance_spectrum(MEAN_3D, WEIGHTS * np.nan, 1.0), "W has NaN"),
+    "activations": (lambda: plots.mean_activations(PATHS), r"code must have shape \(n, n_latent\).*\(20, 3, 2\)"),
+    "activations NaN": (lambda: plots.mean_activations(MEAN * np.nan), "code has NaN"),
+    "negative activation": (lambda: plots.mean_activations(MEAN, -0.1), "target must be a finite number >= 0"),
+    "Jacobian": (lambda: plots.jacobian_spectrum(MEAN), r"\(n, n_code, n_visible\), got shape \(12, 2\)"),
+    "Jacobian NaN": (lambda: plots.jacobian_spectrum(PATHS * np.nan), "jacobian has NaN"),
     "log_var": (lambda: plots.kl_bars(MEAN, LOG_VAR), r"\(12, 2\) and \(12, 3\)"),
     "beta": (lambda: plots.against_beta([0.0, 1.0], [1.0, 2.0], "KL"), "beta.*> 0.*minimum 0"),
     "values of beta": (lambda: plots.against_beta(BETA, [1.0, 2.0], "KL"), r"each of 3 beta, got shape \(2, 1\)"),
@@ -263,6 +274,7 @@ BAD_INPUT = {
     "data in space": (lambda: plots.reconstruction_field(decode, BOUNDS, x=MEAN_3D), r"x must .*\(n, 2\), got \(12, 3"),
     "missing term": (lambda: plots.training_curves(HISTORY, terms=("elbo",)), "elbo.*reconstruction"),
     "no terms": (lambda: plots.training_curves(HISTORY, terms=()), "expected terms"),
+    "compared term that is none": (lambda: plots.training_curves(HISTORY, compared=("elbo",)), "among the terms.*elbo"),
     "grids of unequal numbers": (
         lambda: plots.image_grids({"data": IMAGES, "samples": IMAGES[1:]}, (4, 5)),
         "12 of data, 11 of samples",

@@ -77,6 +77,26 @@ def test_models_of_any_number_of_latent_variables_are_compared_panel_by_panel():
     assert figure.axes[1].get_xlabel().startswith("component 1 of $z$")
 
 
+def test_many_models_are_compared_in_rows_of_at_most_four():
+    figure = plots.compared_latent_clusters({str(k): RNG.normal(size=(6, 2)) for k in range(7)}, np.arange(6) % 2)
+    assert [ax.get_subplotspec().rowspan.start for ax in figure.axes] == 4 * [0] + 3 * [1]
+    width, height = figure.get_size_inches()
+    assert width < 2.5 * height
+
+
+def test_many_methods_stand_beside_each_other_and_their_names_beside_the_graph():
+    figure = plots.against_labels([100, 1000], {f"M{k}": [[1.0, 2.0], [3.0, 4.0]] for k in range(10)})
+    (ax,) = figure.axes
+    x = np.array([bars.lines[0].get_xdata() for bars in ax.containers])  # (methods, numbers)
+    assert (np.diff(x, axis=0) > 0).all()
+    np.testing.assert_allclose(np.exp(np.log(x).mean(axis=0)), [100, 1000])
+    assert np.ptp(np.log(x), axis=0).max() < 0.2
+    figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
+    assert plots.against_labels([100], {"M1": [1.0], "M2": [2.0]}).axes[0].containers[1].lines[0].get_xdata() == [100]
+
+
 def test_a_method_has_the_mean_and_one_standard_deviation_over_the_repetitions():
     values = np.array([[4.0, 6.0, np.nan], [10.0, 14.0, 12.0]])
     (ax,) = plots.against_labels([1000, 100], {"M1": values, "M2": [3.0, 8.0]}, "error").axes

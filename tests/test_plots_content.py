@@ -137,6 +137,15 @@ def test_the_ticks_of_the_latent_plane_stand_where_z_has_their_value():
         np.testing.assert_allclose(ticks, first + (last - first) * (shares - 0.5 / m) / (1 - 1 / m), atol=1e-9)
 
 
+@pytest.mark.parametrize("n_latent", [2, 3])
+def test_the_axes_of_clusters_bear_the_symbol_of_the_codes(n_latent):
+    codes = np.random.default_rng(0).normal(size=(12, n_latent))
+    for options, symbol in (({}, "z"), ({"symbol": "h"}, "h")):
+        (ax,) = plots.latent_clusters(codes, np.arange(12) % 3, **options).axes
+        for k, label in ((1, ax.get_xlabel()), (2, ax.get_ylabel())):
+            assert label == f"${symbol}_{k}$" or label.startswith(f"principal component {k} of ${symbol}$ (")
+
+
 @pytest.mark.parametrize(
     "labels", [[3, 1, 2], ["sandal", "$\\bag$", "coat"], [None, "coat", 2]], ids=["numbers", "strings", "objects"]
 )
@@ -152,7 +161,7 @@ def test_clusters_show_each_mean_in_the_colour_of_its_label_and_name_the_label_a
     assert {text.get_text() for text in ax.texts} == set(names)
     for text in ax.texts:
         own = names == text.get_text()
-        np.testing.assert_allclose(text.get_position(), np.median(mean[own], axis=0))
+        np.testing.assert_allclose(text.xy, np.median(mean[own], axis=0))
         edge = to_rgba(text.get_bbox_patch().get_edgecolor(), alpha=1)
         shown = points.get_facecolor()[:, :3]
         assert (shown[own] == edge[:3]).all()
@@ -218,6 +227,39 @@ def test_one_epoch_is_seen_as_a_point():
 
 def test_terms_without_a_unit_are_called_so():
     assert plots.training_curves(history(), terms=["loss"], unit="").axes[0].get_ylabel() == "per example"
+
+
+def test_terms_of_several_units_have_each_its_own_beside_its_panel():
+    units = {"loss": "nats per example", "kl": "bits"}
+    figure = plots.training_curves(history(), ["loss", "reconstruction", "kl"], units)
+    assert [ax.get_ylabel() for ax in figure.axes] == ["nats per example", "", "bits"]
+    figure = plots.training_curves(history(), ["loss", "kl"], "bits")
+    assert [ax.get_ylabel() for ax in figure.axes] == ["bits per example", ""]
+
+
+def test_validation_is_drawn_where_it_is_asked_for_and_the_legend_stands_there():
+    figure = plots.training_curves(history(), compared=["kl"])
+    assert [len(ax.lines) for ax in figure.axes] == [1, 1, 2]
+    assert [ax.get_legend() is None for ax in figure.axes] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("n", "n_columns"), [(1, [1]), (3, [3]), (4, [4]), (5, [3, 2]), (6, [3, 3]), (7, [4, 3]), (9, [3] * 3)]
+)
+def test_panels_wrap_into_rows_of_at_most_four(n, n_columns):
+    names = [f"term_{i}" for i in range(n)]
+    figure = plots.training_curves(History({"epoch": [1, 2], **{name: [2.0, 1.0] for name in names}}), names)
+    rows = [ax.get_subplotspec().rowspan.start for ax in figure.axes]
+    assert [rows.count(row) for row in sorted(set(rows))] == n_columns
+    named = [ax.get_ylabel() for ax in figure.axes]
+    assert [bool(name) for name in named] == [ax.get_subplotspec().is_first_col() for ax in figure.axes]
+
+
+def test_an_accuracy_has_no_nats():
+    columns = {"loss": [2.0, 1.0], "class_kl": [1.0, 1.0], "accuracy": [0.5, 0.75], "validation_accuracy": [0.5, 0.6]}
+    figure = plots.training_curves(History({"epoch": [1, 2], **columns}), ["loss", "class_kl", "accuracy"])
+    assert [ax.get_title() for ax in figure.axes] == ["loss", "class KL", "accuracy"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["nats per example", "", "share predicted rightly"]
 
 
 def test_energies_of_each_kind_are_drawn_and_of_nothing_else():

@@ -95,8 +95,10 @@ def test_histograms_stack_the_labels_to_the_density_of_all_codes():
     figure = plots.code_histograms(codes, labels, n_bins=20)
     assert [ax.get_xlabel() for ax in figure.axes] == [f"$z_{{{k}}}$" for k in range(1, 6)]
     for k, ax in enumerate(figure.axes):
-        bars = np.array([[bar.get_x(), bar.get_y(), bar.get_height(), bar.get_width()] for bar in ax.patches])
-        left, bottom, height, width = bars.reshape(4, 20, 4).transpose(2, 0, 1)
+        top, edges, bottom = (
+            np.array(parts) for parts in zip(*(steps.get_data() for steps in ax.patches), strict=True)
+        )
+        left, height, width = edges[:, :-1], top - bottom, np.diff(edges, axis=1)  # (4, 20)
         np.testing.assert_allclose(bottom, np.cumsum(height, axis=0) - height, atol=1e-12)
         assert (height * width).sum() == pytest.approx(1)
         np.testing.assert_allclose((height * width).sum(axis=1), 1 / 4)
@@ -104,9 +106,11 @@ def test_histograms_stack_the_labels_to_the_density_of_all_codes():
         for label in range(4):
             own = codes[labels == label, k]
             assert (height[label] * width[label] * middle).sum() * 4 == pytest.approx(own.mean(), abs=width[0, 0] / 2)
-            assert to_rgb(ax.patches[20 * label].get_facecolor()) == to_rgb(CATEGORICAL[label])
+            assert to_rgb(ax.patches[label].get_facecolor()) == to_rgb(CATEGORICAL[label])
         z, prior = ax.lines[0].get_data()
         np.testing.assert_allclose(prior, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
+    assert figure.get_supylabel() == "density, stacked by label"
+    assert tick_names(figure.legends[0].get_texts()) == ["prior", "3", "2", "1", "0"]  # from the top, as in the stack
 
 
 def test_the_correlation_matrix_has_blue_for_1_red_for_minus_1_and_grey_for_none():
@@ -126,6 +130,13 @@ def test_the_correlation_matrix_has_blue_for_1_red_for_minus_1_and_grey_for_none
     assert numbers[(2, 1)] == "−1.00"
     assert numbers[(3, 1)] == f"{rho[0, 2]:.2f}"
     assert len(numbers) == 9  # none for the variable that never varies
+
+
+def test_no_correlation_is_written_as_minus_zero():
+    codes = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.001], [-1.0, -1.0]])
+    assert -0.005 < code_correlation(codes)[0, 1] < 0
+    (ax,) = plots.correlation_matrix(codes).axes
+    assert tick_names(ax.texts) == ["1.00", "0.00", "0.00", "1.00"]
 
 
 def test_kl_bars_are_the_kl_of_each_variable_and_the_title_their_sum():

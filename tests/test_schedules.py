@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen import SGD, Adam, FileFormatError, InputError
-from scratchgen.schedules import CyclicalWarmup, LinearDecay, LinearWarmup, check_schedule, value_at
+from scratchgen.schedules import CyclicalWarmup, Delay, LinearDecay, LinearWarmup, check_schedule, value_at
 from scratchgen.specification import from_specification, to_specification
 
 BAD_NUMBERS: list[Any] = [-1e-9, math.nan, math.inf, True, None, "1", 10**400, np.float32("nan")]
@@ -46,6 +46,11 @@ def test_cyclical_warmup_rises_in_the_first_part_of_every_period() -> None:
 def test_linear_decay_falls_from_start_to_stop_and_stays() -> None:
     assert [LinearDecay(2, start=4.0)(step) for step in (0, 1, 2, 3, 10**9)] == [4.0, 2.0, 0.0, 0.0, 0.0]
     assert LinearDecay(4, start=1.0, stop=0.5)(2) == 0.75
+
+
+def test_a_delay_is_zero_before_its_step() -> None:
+    assert [Delay(2, then=3.0)(step) for step in range(4)] == [0.0, 0.0, 3.0, 3.0]
+    assert Delay(1)(1) == 1.0
 
 
 def test_a_decay_does_not_rise() -> None:

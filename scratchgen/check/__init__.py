@@ -1,4 +1,4 @@
-"""The gradient checks behind ``scratchgen gradcheck``: one table with a line for every op, model and density.
+"""The gradient checks behind ``scratchgen gradcheck``: one table with a line for every op, model, density and bound.
 
 >>> for report in run("mlp"):
 ...     print(f"{report.name}  {report.shapes}  order {report.order}  {report.passed}")
@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from scratchgen.backend import Backend, get_backend
 from scratchgen.check.densities import density_pieces
+from scratchgen.check.inference import inference_pieces
 from scratchgen.check.models import model_pieces
 from scratchgen.check.ops import op_pieces
 from scratchgen.check.piece import Piece, PieceReport
@@ -22,7 +23,7 @@ __all__ = ["Piece", "PieceReport", "pieces", "run"]
 
 def pieces(backend: Backend) -> list[Piece]:
     """Return the whole table."""
-    return op_pieces(backend) + model_pieces(backend) + density_pieces(backend)
+    return op_pieces(backend) + model_pieces(backend) + density_pieces(backend) + inference_pieces(backend)
 
 
 def run(pattern: str | None = None, backend: str = "cpu") -> Iterator[PieceReport]:

@@ -47,7 +47,7 @@ class Piece(NamedTuple):
     ----------
     name : str
         What it is, then in which variant: "linear", "dense relu", "VAE learned sigma". The first word is that of the
-        op's ``<word>_forward``, or the class of the model.
+        op's ``<word>_forward``, the class of the model or density, or the function.
     check : callable
         Returns the full report.
     """

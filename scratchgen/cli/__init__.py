@@ -27,6 +27,7 @@ import typer
 
 from scratchgen.cli import (  # noqa: F401  # they add their commands
     train_autoencoders,
+    train_conv_vae,
     train_ebm,
     train_few_labels,
     train_linear,

@@ -110,10 +110,18 @@ def train_sparse(
     sparsity: Annotated[
         str, typer.Option(help="The penalty: kl, of the mean activations, or l1, of the code itself.")
     ] = "kl",
-    sparsity_cost: Annotated[float, typer.Option(min=0, help="Weight of the penalty.")] = 1.0,
+    sparsity_cost: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Weight of the penalty: the larger, the nearer kl comes to its target.",
+            show_default="10 of kl, 0.1 of l1",
+        ),
+    ] = None,
     sparsity_target: Annotated[
-        float, typer.Option(help="Wanted mean activation of a unit of the code, for kl.")
-    ] = 0.05,
+        float | None,
+        typer.Option(help="Wanted mean activation of a unit of the code, for kl.", show_default="0.05"),
+    ] = None,
     networks: Networks = _SPARSE,
     run: Run = _RUNS["sparse"],
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scratchgen.cli.expansion import expanded
+from scratchgen.cli.expansion import by_data, expanded
 from scratchgen.cli.groups import train
 from scratchgen.cli.train_vae import ELBO, DenseNetworks, Distributions
 from scratchgen.commands.options import Evaluation, Run
@@ -89,8 +89,31 @@ class Networks(DenseNetworks):
 
 _LABELS, _NETWORKS, _ELBO = Labels(), Networks(hidden="500"), ELBO()
 _ALL_LABELS = Labels("all")
-_DISTRIBUTIONS = Distributions(latent=50, activation="softplus")
-_RUNS = {name: Run(name, out=Path(f"runs/{name}")) for name in ("cvae", "m1", "m2", "pc-vae")}
+# The digits are few and have 64 grey pixels: taken as probabilities these say so little that z would not be used.
+_DISTRIBUTIONS = by_data(
+    Distributions(latent=50, activation="softplus"),
+    {"digits": Distributions(latent=10, activation="softplus", likelihood="gaussian", sigma="0.2")},
+)
+_RUNS = {
+    name: by_data(Run(name, out=Path(f"runs/{name}")), {"digits": Run(name, epochs=60, out=Path(f"runs/{name}"))})
+    for name in ("cvae", "m1", "m2", "pc-vae")
+}
+_CLASSIFICATION_WEIGHT = by_data(0.1, {"digits": 10.0})
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _of_pixels(context: typer.Context, distributions: Distributions, elbo: ELBO) -> dict[str, Any]:
+    """Return the settings of z and p(x|z), of which those that are given prevail over the defaults of the data."""
+    settings = distributions.settings() | elbo.settings()
+    if elbo.binarise and not _is_given(context, "likelihood"):
+        settings["likelihood"] = "bernoulli"
+    if settings["likelihood"] == "bernoulli" and not _is_given(context, "sigma"):
+        del settings["sigma"]
+    return settings
 
 
 def _train(
@@ -111,6 +134,7 @@ def _train(
 @train.command("cvae")
 @expanded
 def train_cvae(
+    context: typer.Context,
     labels: Labels = _ALL_LABELS,
     networks: Networks = _NETWORKS,
     distributions: Distributions = _DISTRIBUTIONS,
@@ -122,7 +146,7 @@ def train_cvae(
 
     Encoder and decoder see the label. It learns from labelled images alone, and predicts classes by Bayes' rule.
     """
-    settings = networks.settings() | distributions.settings() | elbo.settings() | {"class_prior": class_prior}
+    settings = networks.settings() | _of_pixels(context, distributions, elbo) | {"class_prior": class_prior}
     choice = labels.choice(only_labelled=True)
 
     from scratchgen.models.semi_supervised.conditional_vae import ConditionalVAE
@@ -133,6 +157,7 @@ def train_cvae(
 @train.command("m1")
 @expanded
 def train_m1(
+    context: typer.Context,
     labels: Labels = _LABELS,
     networks: Networks = _NETWORKS,
     distributions: Distributions = _DISTRIBUTIONS,
@@ -144,7 +169,7 @@ def train_m1(
 
     Kingma et al. (2014). The classifier is scikit-learn's.
     """
-    settings = networks.settings() | distributions.settings() | elbo.settings() | {"classifier": classifier}
+    settings = networks.settings() | _of_pixels(context, distributions, elbo) | {"classifier": classifier}
     choice = labels.choice()
 
     from scratchgen.models.semi_supervised.m1 import M1
@@ -155,6 +180,7 @@ def train_m1(
 @train.command("m2")
 @expanded
 def train_m2(
+    context: typer.Context,
     labels: Labels = _LABELS,
     labelled_per_batch: LabelledPerBatch = None,
     features: Annotated[
@@ -169,7 +195,7 @@ def train_m2(
     elbo: ELBO = _ELBO,
     classification_weight: Annotated[
         float, typer.Option(min=0, help="Of -log q(y|x) of the labelled images in the loss.")
-    ] = 0.1,
+    ] = _CLASSIFICATION_WEIGHT,
     class_prior: ClassPrior = "uniform",
     run: Run = _RUNS["m2"],
 ) -> None:
@@ -180,7 +206,7 @@ def train_m2(
     """
     if features is not None and networks.channels is not None:
         raise InputError("the codes of a VAE are no images: leave --channels out where there are --features")
-    settings = networks.settings() | distributions.settings() | elbo.settings()
+    settings = networks.settings() | _of_pixels(context, distributions, elbo)
     settings |= {"classification_weight": classification_weight, "class_prior": class_prior}
     choice = labels.choice()
 
@@ -188,10 +214,9 @@ def train_m2(
     from scratchgen.models.semi_supervised.stacked import M1M2
 
     if features is not None:
-        by_default = Distributions().settings() | ELBO().settings()
         for name in ("likelihood", "output_mean", "sigma", "binarise"):  # M1M2 refuses them, or has its own default
-            if settings[name] == by_default[name]:
-                del settings[name]
+            if not _is_given(context, name):
+                settings.pop(name, None)
     _train(
         run,
         M2 if features is None else M1M2,
@@ -217,6 +242,7 @@ def _settings_for_codes(features: Path, networks: Networks) -> Callable[[Dataset
 @train.command("pc-vae")
 @expanded
 def train_pc_vae(
+    context: typer.Context,
     labels: Labels = _LABELS,
     labelled_per_batch: LabelledPerBatch = None,
     networks: Networks = _NETWORKS,
@@ -246,7 +272,7 @@ def train_pc_vae(
 
         return LinearWarmup(warm_up, stop=weight) if warm_up and weight else weight
 
-    settings = networks.settings() | distributions.settings() | elbo.settings()
+    settings = networks.settings() | _of_pixels(context, distributions, elbo)
     settings |= {
         "prediction_weight": prediction_weight,
         "consistency_weight": rising(consistency_weight),

@@ -1,4 +1,4 @@
-"""``scratchgen train vae``, ``iwae`` and ``conv-vae``: options, and the models and optimisers that they stand for."""
+"""``scratchgen train vae`` and ``iwae``: options, and the models and optimisers that they stand for."""
 
 from __future__ import annotations
 
@@ -80,11 +80,9 @@ class ELBO:
 _DENSE, _DISTRIBUTIONS, _ELBO = DenseNetworks(), Distributions(), ELBO()
 _OF_BURDA = DenseNetworks(hidden="200,200"), Distributions(latent=50, activation="tanh")
 _BURDA_EPSILON = 1e-4  # of Adam
-_PLANE = Distributions(latent=2)
 _RUNS = {
     "vae": Run("vae", out=Path("runs/vae")),
     "iwae": Run("iwae", batch_size=20, out=Path("runs/iwae")),
-    "conv-vae": Run("conv-vae", out=Path("runs/conv-vae")),
 }
 
 
@@ -98,7 +96,9 @@ def train_vae(
 ) -> None:
     """Train a variational autoencoder.
 
-    Encoder and decoder are fully connected; the optimiser is Adam.
+    Encoder and decoder are fully connected; the optimiser is Adam. Intensities are in [0, 1], where a sigmoid mean is
+    at home. A model of shifted images, such as that of the lectures with tanh means of images in [-0.5, 0.5], is one
+    for Python: VAE(...).fit(x - 0.5). 'evaluate' and 'sample' know of no shift.
     """
     settings = networks.settings() | distributions.settings() | elbo.settings()
 
@@ -138,38 +138,3 @@ def train_iwae(
 
     # log p(x) from as many draws as the loss has is the bound itself
     train_model(run, VAE, settings, Adam(run.learning_rate, epsilon=_BURDA_EPSILON), Evaluation(samples=draws))
-
-
-@train.command("conv-vae")
-@expanded
-def train_conv_vae(
-    channels: Annotated[
-        str, typer.Option(help="Maps after each convolution of the encoder, each of which halves the image.")
-    ] = "32,64",
-    kernel: Annotated[int, typer.Option(min=1, help="Height and width of all kernels.")] = 3,
-    dense: Annotated[int, typer.Option(min=1, help="Width of the encoder's dense layer.")] = 16,
-    distributions: Distributions = _PLANE,
-    elbo: ELBO = _ELBO,
-    run: Run = _RUNS["conv-vae"],
-) -> None:
-    """Train a convolutional VAE, on grey or colour images.
-
-    The decoder goes the encoder's way back by transposed convolutions; the optimiser is Adam. The defaults are those of
-    the Keras example (F. Chollet).
-    """
-    settings = {"channels": parse_widths("--channels", channels), "n_dense": dense, "kernel": kernel}
-    settings |= distributions.settings() | elbo.settings()
-
-    from scratchgen.commands.train import train_model
-    from scratchgen.datasets.dataset import image_shape_of
-    from scratchgen.models.conv_vae import ConvVAE
-    from scratchgen.optim import Adam
-
-    train_model(
-        run,
-        ConvVAE,
-        settings,
-        Adam(run.learning_rate),
-        Evaluation(samples=0),
-        settings_for=lambda data: {"image_shape": image_shape_of(data)},
-    )

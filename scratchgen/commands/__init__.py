@@ -10,5 +10,6 @@ options         what several commands take
 pictures        the files with what is drawn of a trained model
 terms           a table of means with standard errors
 values          options that have a form of their own
+words           what examples and their numbers are called
 ==============  ==========================================================
 """

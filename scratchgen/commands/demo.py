@@ -59,9 +59,20 @@ _PARTS = (
     _Part(
         "",
         {"hidden": (256,), "n_latent": 10},
-        ("reconstructions.png", "samples.png", "training-curves.png", "latent-kl.png"),
+        (
+            "reconstructions.png",
+            "samples.png",
+            "training-curves.png",
+            "latent-kl.png",
+            "latent-correlation.png",
+            "latent-histograms.png",
+        ),
     ),
-    _Part("-2d", {"hidden": (256, 128), "n_latent": 2}, ("latent-plane.png", "latent-clusters.png")),
+    _Part(
+        "-2d",
+        {"hidden": (256, 128), "n_latent": 2},
+        ("latent-plane.png", "latent-plane-linear.png", "latent-clusters.png"),
+    ),
 )
 
 

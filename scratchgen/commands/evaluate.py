@@ -15,6 +15,7 @@ from scratchgen.commands.announcements import announce_backend
 from scratchgen.commands.families import family_of
 from scratchgen.commands.options import Evaluation
 from scratchgen.commands.terms import estimate, print_terms
+from scratchgen.commands.words import numbers_of
 from scratchgen.datasets import Dataset
 from scratchgen.errors import InputError
 from scratchgen.models.model import Model
@@ -75,5 +76,5 @@ def _check_fit(n_visible: int, data: Dataset, weights: Path) -> None:
         return
     fitting = [entry.name for entry in datasets.available() if entry.n_features == n_visible]
     advice = f"choose --data {' or '.join(fitting)}" if fitting else "no data set here has so many"
-    numbers = "coordinates" if n_visible == 2 else "pixels"
+    numbers = numbers_of(n_visible)
     raise InputError(f"{weights} is a model of {n_visible} {numbers}, {data.name} has {n_features}: {advice}")

@@ -131,11 +131,11 @@ def fit_in_closed_form(run: Fit, model_class: Callable[..., Any], settings: Mapp
     _announce(model, data, data.x_train)
     model.fit(data.x_train)
     model.save(weights)
-    images = {"training images": data.x_train, "test images": data.x_test}
-    found = {name: family_of(model).held_out(model, x, Evaluation(), False) for name, x in images.items()}
-    print("\nnats per image, mean ± standard error over the images")
-    print_terms({name: held_out.terms for name, held_out in found.items()})
-    for remark in found["test images"].remarks:
+    parts = {"training": data.x_train, "test": data.x_test}
+    found = {part: family_of(model).held_out(model, x, Evaluation(), False) for part, x in parts.items()}
+    print(f"\nnats per {data.example}, mean ± standard error over the {data.example}s")
+    print_terms({f"{part} {data.example}s": held_out.terms for part, held_out in found.items()})
+    for remark in found["test"].remarks:
         print(remark)
     print_contents(run.out, {weights.name: "the model"} | save_pictures(model, data, run.out))
 

@@ -35,18 +35,6 @@ _RECORD = 1 + _CHANNELS * _HEIGHT * _WIDTH
 _TRAIN_BATCHES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 _TEST_BATCH = "test_batch.bin"
 
-CIFAR10 = Collection(
-    name="cifar10",
-    addresses=("https://www.cs.toronto.edu/~kriz/",),
-    files=(
-        PublishedFile(
-            "cifar-10-binary.tar.gz",
-            sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-            crc32=None,
-        ),
-    ),
-)
-
 CIFAR10_SUBSET = Collection(
     name="cifar10-subset",
     addresses=(),
@@ -63,6 +51,19 @@ CIFAR10_SUBSET = Collection(
         ),
     ),
     part_of="cifar10",
+)
+
+CIFAR10 = Collection(
+    name="cifar10",
+    addresses=("https://www.cs.toronto.edu/~kriz/",),
+    files=(
+        PublishedFile(
+            "cifar-10-binary.tar.gz",
+            sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            crc32=None,
+        ),
+    ),
+    subset=CIFAR10_SUBSET,
 )
 
 

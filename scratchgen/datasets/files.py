@@ -60,12 +60,15 @@ class Collection:
     files : tuple of PublishedFile
     part_of : str
         The data set whose folder holds the files; by default the collection's own name.
+    subset : Collection, optional
+        A data set that is a part of this one: it may be on a machine where the whole is not.
     """
 
     name: str
     addresses: tuple[str, ...]
     files: tuple[PublishedFile, ...]
     part_of: str = ""
+    subset: Collection | None = None
 
     @property
     def folder(self) -> str:
@@ -88,6 +91,11 @@ def places(collection: Collection) -> list[Path]:
 def find(collection: Collection) -> dict[PublishedFile, Path | None]:
     """Return where each file of `collection` lies on this machine, compressed or not; None for those that do not."""
     return {file: _find(file, places(collection)) for file in collection.files}
+
+
+def is_present(collection: Collection) -> bool:
+    """Say whether all files of `collection` lie on this machine. They are looked for, not opened."""
+    return None not in find(collection).values()
 
 
 def _find(file: PublishedFile, folders: list[Path]) -> Path | None:
@@ -135,6 +143,9 @@ def _download(collection: Collection, missing: list[PublishedFile]) -> None:
     advice = ", or try again with a network connection" if reasons else ""
     data = os.environ.get(DATA_VARIABLE)
     setting = f"{DATA_VARIABLE} is {data}" if data else f"{DATA_VARIABLE} is not set"
+    subset = collection.subset
+    if subset is not None and is_present(subset):
+        advice += f". A subset of it is on this machine: {subset.name!r}"
     raise InputError(
         f"data set {collection.name!r} is not on this machine and could not be downloaded. "
         f"Missing: {', '.join(file.name for file in missing)}. "

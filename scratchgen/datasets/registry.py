@@ -16,7 +16,7 @@ from scratchgen.datasets.binarized_mnist import BINARIZED_MNIST, read_binarized_
 from scratchgen.datasets.cifar10 import CIFAR10, CIFAR10_SUBSET, read_cifar10, read_cifar10_subset
 from scratchgen.datasets.dataset import Dataset
 from scratchgen.datasets.digits import read_digits
-from scratchgen.datasets.files import Collection, find
+from scratchgen.datasets.files import Collection, find, is_present
 from scratchgen.datasets.ising import N_TEST, N_TRAIN, ising_configurations
 from scratchgen.datasets.mnist import FASHION_MNIST, FASHION_MNIST_CLASSES, MNIST, MNIST_CLASSES, read_images
 from scratchgen.datasets.patterns import bars_and_stripes
@@ -63,7 +63,7 @@ class Entry:
     @property
     def present(self) -> bool:
         """Whether `load` needs no download. The files are looked for, not opened."""
-        return self.collection is None or None not in find(self.collection).values()
+        return self.collection is None or is_present(self.collection)
 
     @property
     def where(self) -> str:

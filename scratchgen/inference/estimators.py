@@ -11,6 +11,7 @@ ELBO, KL sampled          q(z|x): log p(x|z) + log p(z) - log q(z|x)           i
 
 Symbols: x (n, n_visible); mean, log_var (n, n_latent) of q(z|x); ``nll(z, x)`` is -log p(x|z) of z (k, n, n_latent) as
 (k, n), such as `LinearGaussianModel.nll`. The exact values are `LinearGaussianModel.log_likelihood` and `exact_elbo`.
+Parameters of q that do not fit the examples are an InputError, and never broadcast.
 
 References
 ----------
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scratchgen.backend import namespace
 from scratchgen.errors import InputError
@@ -31,7 +32,7 @@ from scratchgen.ops.divergences import kl_standard_normal_forward
 from scratchgen.ops.importance import log_mean_exp_forward, reparameterise_ratio_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
-from scratchgen.validation import check_count
+from scratchgen.validation import check_count, check_float_array, check_gaussians, check_numbers, check_positive
 
 if TYPE_CHECKING:
     from scratchgen.models.linear import LinearGaussianModel
@@ -45,8 +46,10 @@ def prior_log_likelihood(x: Array, n_latent: int, nll: NegativeLogLikelihood, n_
     Importance sampling with the prior as the proposal. Nearly all draws miss the posterior, the more so the more
     dimensions z has, and the estimate then falls far below log p(x).
     """
+    x = check_float_array("x", x)
     standard = namespace(x).zeros((x.shape[0], check_count("n_latent", n_latent)), dtype=x.dtype)
-    return log_likelihood(x, standard, standard, nll, check_count("n_samples", n_samples), stream)
+    x, mean, log_var = check_gaussians(x, standard, standard)
+    return log_likelihood(x, mean, log_var, nll, check_count("n_samples", n_samples), stream)
 
 
 class ELBODraws(NamedTuple):
@@ -64,6 +67,7 @@ def elbo_draws(
     Their means agree. Which varies less depends on q: where q is the posterior, the sampled one does not vary at all,
     for log p(x|z) + log p(z) - log q(z|x) is then log p(x) whatever z.
     """
+    x, mean, log_var = check_gaussians(x, mean, log_var)
     noise = stream.normal((check_count("n_samples", n_samples), *mean.shape), mean.dtype)
     (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, noise)
     log_p_x = -nll(z, x)
@@ -79,6 +83,7 @@ def exact_elbo(model: LinearGaussianModel, x: Array, mean: Array, log_var: Array
 
     .. math:: \log p(x \mid z = \mathrm{mean}) - \frac{1}{2 \sigma^2} \sum_k v_k |W_k|^2 - \mathrm{KL}(q \,\|\, p)
     """
+    x, mean, log_var = check_gaussians(model.check_data(x), mean, log_var, model.n_latent)
     xp, params = namespace(x, mean), model.params
     squares = xp.sum(params.W * params.W, axis=1) * xp.exp(-2 * params.log_sigma)  # (n_latent,)
     kl, _ = kl_standard_normal_forward(mean, log_var)
@@ -91,6 +96,9 @@ def jensen_gap(log_weight: Array) -> Array:
     By Jensen's inequality it is never negative, and 0 only where all weights are equal. For the importance weights of a
     model it is what the ELBO loses, as k grows; for weights whose logarithm is Gaussian that is half of its variance.
     """
+    log_weight = check_numbers("log_weight", log_weight)
+    if log_weight.ndim != 2 or log_weight.shape[0] == 0:
+        raise InputError(f"log_weight must have shape (k, n) with k >= 1, got {tuple(log_weight.shape)}")
     return log_mean_exp_forward(log_weight)[0] - namespace(log_weight).mean(log_weight, axis=0)
 
 
@@ -114,15 +122,24 @@ def monte_carlo_kl(x: Array, log_q: Callable[[Array], Array], log_p: Callable[[A
     Raises
     ------
     InputError
-        There are fewer than two draws, or p is 0 at one of them: then the divergence is infinite.
+        There are fewer than two draws, or a log density is not one number a draw; or p is 0 at one of them: then the
+        divergence is infinite.
     """
+    x = check_float_array("x", x)
     n = check_count("the number of draws", x.shape[0], least=2)
-    log_ratio = log_q(x) - log_p(x)
+    log_ratio = _one_number_a_draw("log_q(x)", log_q(x), n) - _one_number_a_draw("log_p(x)", log_p(x), n)
     if not bool(namespace(log_ratio).isfinite(log_ratio).all()):
         raise InputError(
             "log q(x) - log p(x) must be finite at every draw of q: where p is 0 the divergence is infinite"
         )
     return KLEstimate(float(log_ratio.mean()), float(log_ratio.std(ddof=1)) / math.sqrt(n))
+
+
+def _one_number_a_draw(name: str, values: Any, n: int) -> Array:
+    values = check_numbers(name, values)
+    if tuple(values.shape) != (n,):
+        raise InputError(f"{name} must have shape ({n},), a number a draw, got {tuple(values.shape)}")
+    return values
 
 
 class LikelihoodErrors(NamedTuple):
@@ -141,6 +158,8 @@ def likelihood_errors(
     The proposal, q, has the mean and the variances of the posterior, these multiplied by `widening`: with the posterior
     itself neither importance sampling nor the ELBO has an error.
     """
+    check_positive("widening", widening)
+    x = model.check_data(x)
     xp, (mean, log_var) = namespace(x), model.encode(x)
     log_var = log_var + math.log(widening)
     exact = model.log_likelihood(x)

@@ -26,7 +26,7 @@ from scratchgen.ops.divergences import kl_standard_normal_backward, kl_standard_
 from scratchgen.ops.gaussian import reparameterise_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
-from scratchgen.validation import check_count
+from scratchgen.validation import check_count, check_gaussians
 
 if TYPE_CHECKING:
     from scratchgen.models.linear import LinearGaussianModel
@@ -54,6 +54,7 @@ def elbo_gradient_draws(
 
     With epsilon the noise, ``d log q / d mean = epsilon / sigma`` and ``d log q / d log_var = (epsilon^2 - 1) / 2``.
     """
+    x, mean, log_var = check_gaussians(model.check_data(x), mean, log_var, model.n_latent)
     xp = namespace(x, mean, log_var)
     k = check_count("n_samples", n_samples, least=2)
     noise = stream.normal((k, *mean.shape), mean.dtype)
@@ -75,6 +76,7 @@ def elbo_gradient_draws(
 
 def exact_elbo_gradient(model: LinearGaussianModel, x: Array, mean: Array, log_var: Array) -> ELBOGradient:
     """Return the gradient of `scratchgen.inference.estimators.exact_elbo` of each example."""
+    x, mean, log_var = check_gaussians(model.check_data(x), mean, log_var, model.n_latent)
     xp, W = namespace(x, mean, log_var), model.params.W
     precision = xp.exp(-2 * model.params.log_sigma)
     minus_kl = _minus_kl_gradient(mean, log_var)

@@ -82,21 +82,42 @@ def code_correlation(mean: Any) -> np.ndarray:
         return np.atleast_2d(np.corrcoef(codes, rowvar=False))
 
 
-def mean_absolute_correlation(mean: Any) -> float:
+def mean_absolute_correlation(mean: Any, in_use: Any = None) -> float:
     """Return the mean of ``|rho_jk|`` over all pairs j < k of latent variables: 0 if no two are correlated, 1 at most.
+
+    Parameters
+    ----------
+    mean : array (n, n_latent)
+    in_use : array (n_latent,) of bool, optional
+        The variables that count, such as ``kl_per_dimension(mean, log_var) > 0.1`` or ``active_units(mean)``; by
+        default all. Those that the decoder ignores have a correlation too, which says nothing: models of which not all
+        variables are in use are compared by those that are.
 
     Raises
     ------
     InputError
-        `mean` is not an array (n, n_latent) of finite numbers with n, n_latent >= 2, or a variable never varies.
+        `mean` is not an array (n, n_latent) of finite numbers with n, n_latent >= 2, `in_use` is not such an array or
+        has fewer than two variables, or one that counts never varies.
     """
     rho = code_correlation(mean)
     if len(rho) < 2:
         raise InputError("one latent variable has no other to be correlated with")
-    if np.isnan(rho).any():
-        unused = np.flatnonzero(np.isnan(np.diag(rho)))
-        raise InputError(f"latent variables {unused.tolist()} are the same for all examples: leave their columns out")
-    return float(np.abs(rho[np.triu_indices(len(rho), 1)]).mean())
+    counted = np.arange(len(rho)) if in_use is None else _check_in_use(in_use, len(rho))
+    if unvarying := [int(k) for k in counted if np.isnan(rho[k, k])]:
+        raise InputError(f"latent variables {unvarying} are the same for all examples: leave them out by in_use")
+    pairs = rho[np.ix_(counted, counted)][np.triu_indices(len(counted), 1)]
+    return float(np.abs(pairs).mean())
+
+
+def _check_in_use(in_use: Any, n_latent: int) -> np.ndarray:
+    """Return which of the `n_latent` variables are in use, by number."""
+    in_use = to_numpy(check_numbers("in_use", in_use))
+    if in_use.shape != (n_latent,) or in_use.dtype != bool:
+        raise InputError(f"in_use must have shape ({n_latent},) of bool, got {in_use.shape} of {in_use.dtype}")
+    numbers = np.flatnonzero(in_use)
+    if len(numbers) < 2:
+        raise InputError(f"a correlation takes two latent variables in use, got {len(numbers)} of {n_latent}")
+    return numbers
 
 
 def kl_per_dimension(mean: Any, log_var: Any) -> np.ndarray:

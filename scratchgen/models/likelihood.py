@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from scratchgen.backend import Backend, namespace
-from scratchgen.errors import InputError
+from scratchgen.errors import DataRangeWarning, InputError
 from scratchgen.ops.activations import activation_forward
 from scratchgen.ops.likelihoods import (
     GaussianCache,
@@ -23,6 +24,7 @@ from scratchgen.typing import Array
 from scratchgen.validation import is_finite_number
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+_MEAN_RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 OUTPUT_MEANS = ("linear", "tanh", "sigmoid")  # how a decoder's last layer gives the mean of a Gaussian
 
 
@@ -143,10 +145,45 @@ def likelihood_of(
     return GaussianLikelihood(output_mean, log_sigma)
 
 
+def warn_of_range(likelihood: BernoulliLikelihood | GaussianLikelihood, x: Array) -> None:
+    """Warn, on behalf of whoever called `fit`, if a Gaussian mean cannot reach the training data `x`.
+
+    Those of a Bernoulli likelihood have been checked.
+    """
+    name = likelihood.output_activation
+    if name not in _MEAN_RANGES:
+        return
+    (low, high), lowest, highest = _MEAN_RANGES[name], float(x.min()), float(x.max())
+    if lowest < low or highest > high:
+        warnings.warn(
+            f"output_mean={name!r} gives means in ({low}, {high}), the data have values in [{lowest:g}, {highest:g}]: "
+            "scale them, or use output_mean='linear'",
+            DataRangeWarning,
+            stacklevel=4,  # fit calls the model, which calls this
+        )
+
+
 def _logit(p: Array) -> Array:
     xp = namespace(p)
     p = xp.clip(p, 0.001, 0.999)
     return xp.log(p / (1 - p))
+
+
+def check_likelihood_settings(
+    likelihood: str, output_mean: str, sigma: float | str = 1.0, binarise: bool = False
+) -> None:
+    """Refuse what is set to something other than its default and has no effect with this likelihood.
+
+    Raises
+    ------
+    InputError
+        A mean or sigma of a Gaussian is set for a Bernoulli likelihood, or draws of 0 and 1 for a Gaussian one.
+    """
+    for name, is_set in (("output_mean", output_mean != "linear"), ("sigma", sigma != 1.0)):
+        if likelihood == "bernoulli" and is_set:
+            raise InputError(f"{name} is that of a Gaussian likelihood: leave it out, or use likelihood='gaussian'")
+    if likelihood == "gaussian" and binarise:
+        raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
 
 
 def check_sigma(sigma: float | str) -> float | str:

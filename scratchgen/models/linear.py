@@ -57,7 +57,7 @@ class LinearGaussianModel(Model):
     n_visible : int
         Features of an example.
     n_latent : int
-        Below n_visible: with as many latent variables as features nothing is left for the noise.
+        `fit` needs fewer than n_visible, for what they leave is the noise; with parameters that are given any number.
     seed : int
     dtype : {"float32", "float64"}
     backend : {"cpu", "numpy", "cuda"} or Backend
@@ -92,10 +92,6 @@ class LinearGaussianModel(Model):
     ) -> None:
         self.n_visible = check_count("n_visible", n_visible)
         self.n_latent = check_count("n_latent", n_latent)
-        if self.n_latent >= self.n_visible:
-            raise InputError(
-                f"n_latent must be below n_visible = {n_visible}, got {n_latent}: nothing is left for noise"
-            )
         layout = LinearGaussianParams(Shape((self.n_latent, self.n_visible)), Shape((self.n_visible,)), Shape((1,)))
         super().__init__({"n_visible": self.n_visible, "n_latent": self.n_latent}, layout, seed, dtype, backend)
 
@@ -143,8 +139,14 @@ class LinearGaussianModel(Model):
         Raises
         ------
         InputError
-            Bad data, or data that lie in a plane of n_latent dimensions: there the likelihood has no maximum.
+            Bad data; n_latent is not below n_visible, so that no :math:`\lambda` is left for :math:`\sigma^2`; or the
+            data lie in a plane of n_latent dimensions: there the likelihood has no maximum.
         """
+        if self.n_latent >= self.n_visible:
+            raise InputError(
+                f"to fit, n_latent must be below n_visible = {self.n_visible}, got {self.n_latent}: nothing is left "
+                "for the noise"
+            )
         x, xp, started = self.check_data(x), self.backend.xp, time.perf_counter()
         mean = x.mean(axis=0, dtype="float64")
         centred = x.astype("float64") - mean

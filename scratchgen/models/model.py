@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scratchgen.backend import Backend, get_backend, to_numpy
-from scratchgen.errors import FileFormatError, InputError
+from scratchgen.errors import BackendError, FileFormatError, InputError
 from scratchgen.history import History
 from scratchgen.nn import parameters
 from scratchgen.optim import Adam, Optimizer, OptimizerState, check_optimizer
@@ -103,6 +103,10 @@ class Model(ABC):
         """Return the values, at the present step, of the schedules that are part of the loss."""
         return {}
 
+    def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
+        """Draw the noise of a batch whose data have been checked: what training takes instead of `draw_noise`."""
+        return self.draw_noise(x, stream)
+
     def training_source(self, x: Any, name: str) -> Source:
         """Return the checked data `x`, called `name` in errors, as training takes them batch by batch.
 
@@ -123,14 +127,26 @@ class Model(ABC):
         That is the gradient, unless the model has a reason to train along another direction. What a model keeps from
         step to step, such as persistent chains, may change.
         """
-        return self.evaluate_terms_and_grads(x, self.draw_noise(x, stream), out)[0]
+        return self.evaluate_terms_and_grads(x, self.draw_batch_noise(x, stream), out)[0]
 
-    def captured_values(self) -> tuple[Any, ...] | None:
-        """Return the numbers that the host puts into a training step now; None if a CUDA graph cannot hold the step.
+    def check_terms(self, terms: Any, step: int) -> None:  # noqa: B027
+        """Raise if the terms of training step number `step`, as numbers, show that training has failed.
+
+        On a CPU that is before the parameters change, on a GPU at the end of the epoch. Terms that are NaN or infinite
+        stop training in any case.
+        """
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return the numbers that the host puts into a training step now, if a CUDA graph can hold the step.
 
         It can where the host decides nothing else, waits for nothing, and what the model keeps stays where it is.
+
+        Raises
+        ------
+        BackendError
+            It cannot: the message says why.
         """
-        return None
+        raise BackendError(f"a step of {type(self).__name__} has not been made for it")
 
     def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
         """Return further columns of the history after an epoch; must not change how training goes on."""

@@ -37,7 +37,9 @@ from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
+    check_likelihood_settings,
     check_sigma,
+    warn_of_range,
 )
 from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
@@ -165,8 +167,7 @@ class VAE(GaussianLatents, Model):
         self.binarise = bool(binarise)
         if self.objective == "iwae" and self.beta != 1.0:
             raise InputError("beta weighs the KL divergence of objective='elbo': leave it out, or choose that")
-        if self.likelihood == "gaussian" and self.binarise:
-            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+        check_likelihood_settings(self.likelihood, self.output_mean, self.sigma, self.binarise)
         settings = {
             "n_visible": self.n_visible,
             "hidden": self.hidden,
@@ -201,8 +202,10 @@ class VAE(GaussianLatents, Model):
     def adapt_to_data_(self, x: Array) -> None:
         """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
 
-        Training then starts from the best model that ignores z, as in the experiments of Burda et al. (ICLR 2016).
+        Training then starts from the best model that ignores z, as in the experiments of Burda et al. (ICLR 2016). Warn
+        where a Gaussian mean cannot reach the data.
         """
+        warn_of_range(self.p_x_given_z, x)
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.mean(axis=0))
@@ -309,10 +312,10 @@ class VAE(GaussianLatents, Model):
 
     def encoder_forward(self, x: Array) -> tuple[Array, Array, EncoderCache]:
         """Return mean and log_var of q(z|x), each (n, n_latent), and the cache."""
-        params = self.params
+        params, precision = self.params, self.backend.precision
         h, layers = self.encoder_network.forward(params.encoder, x, self.backend)
-        mean, mean_cache = linear_forward(params.mean, h)  # (n, n_latent)
-        log_var, log_var_cache = linear_forward(params.log_var, h)
+        mean, mean_cache = linear_forward(params.mean, h, precision)  # (n, n_latent)
+        log_var, log_var_cache = linear_forward(params.log_var, h, precision)
         return mean, log_var, EncoderCache(layers, mean_cache, log_var_cache)
 
     def heads_backward(self, dmean: Array, dlog_var: Array, cache: EncoderCache, grads: VAEParams) -> Array:
@@ -323,7 +326,10 @@ class VAE(GaussianLatents, Model):
 
     def _encode(self, x: Array) -> tuple[Array, Array]:
         h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
-        return linear_forward(self.params.mean, h)[0], linear_forward(self.params.log_var, h)[0]
+        mean, log_var = (
+            linear_forward(p, h, self.backend.precision)[0] for p in (self.params.mean, self.params.log_var)
+        )
+        return mean, log_var
 
     def decoder_forward(self, z: Array) -> tuple[Array, Any]:
         """Return the decoder's output for each draw, (L n, n_visible), and its cache."""
@@ -386,7 +392,8 @@ class VAE(GaussianLatents, Model):
     def elbo(self, x: Any, n_samples: int = 1, stream: Stream | None = None) -> Array:
         """Return the evidence lower bound of each example, in nats, (n,): -(reconstruction + KL), beta = 1.
 
-        The KL divergence is exact; the reconstruction is a mean over `n_samples` draws of z.
+        The KL divergence is exact; the reconstruction is a mean over `n_samples` draws of z. Memory grows with
+        `n_samples` by the latent variables alone.
         """
         x, stream = self.check_data(x), stream or self.streams["sampling"]
         n_samples = check_count("n_samples", n_samples)
@@ -395,7 +402,9 @@ class VAE(GaussianLatents, Model):
             rows = x[start : start + _CHUNK_ROWS]
             noise = stream.normal((n_samples, *self.noise_shape(rows)), self.dtype)
             z, kl, _ = reparameterise_kl_forward(*self._encode(rows), noise, self.backend)
-            parts.append(-self._nll(z, rows).mean(axis=0) - kl)
+            at_a_time = max(1, _CHUNK_ROWS // len(rows))  # draws: what the decoder makes of z is far wider than z
+            nll = sum(self._nll(z[k : k + at_a_time], rows).sum(axis=0) for k in range(0, n_samples, at_a_time))
+            parts.append(-nll / n_samples - kl)
         return self.backend.xp.concatenate(parts)
 
     def log_likelihood(self, x: Any, n_samples: int = 5000, stream: Stream | None = None) -> Array:

@@ -216,5 +216,11 @@ def _sizes(shape: tuple[int, ...]) -> str:
 
 def in_parts(evaluate: Callable[[Array], Array], x: Array) -> Array:
     """Return `evaluate(x)`, computed for a few rows at a time."""
-    parts = [evaluate(x[start : start + _EXAMPLES]) for start in range(0, x.shape[0], _EXAMPLES)]
-    return namespace(x).concatenate(parts)
+    first = evaluate(x[:_EXAMPLES])
+    if x.shape[0] <= _EXAMPLES:
+        return first
+    whole = namespace(first).empty((x.shape[0], *first.shape[1:]), dtype=first.dtype)
+    whole[:_EXAMPLES] = first
+    for start in range(_EXAMPLES, x.shape[0], _EXAMPLES):
+        whole[start : start + _EXAMPLES] = evaluate(x[start : start + _EXAMPLES])
+    return whole

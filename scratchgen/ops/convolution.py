@@ -73,9 +73,9 @@ def conv2d_forward(
     Raises
     ------
     InputError
-        The shapes of W, b, x and the geometry do not fit together.
+        The shapes of W, b, x and the geometry do not fit together, or W, b and x are not of one floating type.
     """
-    check_shapes(params, x, geometry, (*geometry.image, params.W.shape[-2]), params.W.shape[-1])
+    check_operands(params, x, geometry, (*geometry.image, params.W.shape[-2]), params.W.shape[-1])
     xp = namespace(params.W, x)
     product = apply_map(x, as_matrix(params.W), geometry, backend)
     y, saved = bias_activation_forward_.on(backend)(product, params.b, activation)
@@ -113,9 +113,13 @@ def _activation_and_params(
 # ------------------------------------------------------------------------------- shared with the transposed convolution
 
 
-def check_shapes(params: ConvParams, x: Array, geometry: Geometry, shape: tuple[int, ...], n_outputs: int) -> None:
-    """Raise where the kernel of W, the shape of an example or the length of the bias is not what it should be."""
+def check_operands(params: ConvParams, x: Array, geometry: Geometry, shape: tuple[int, ...], n_outputs: int) -> None:
+    """Raise where the types, the kernel of W, the shape of an example or the length of the bias do not fit together."""
     W, b = params
+    xp = namespace(W, b, x)
+    if W.dtype not in (xp.float32, xp.float64) or W.dtype != b.dtype or W.dtype != x.dtype:
+        got = f"{W.dtype}, {b.dtype} and {x.dtype}"
+        raise InputError(f"W, b and x must have one type, float32 or float64, got {got}: convert them by astype")
     if tuple(W.shape[:-2]) != geometry.kernel:
         expected = "({}, {}, channels, features)".format(*geometry.kernel)
         raise InputError(f"W must have shape {expected} for the kernel of this geometry, got {tuple(W.shape)}")
@@ -138,6 +142,8 @@ def pre_activation_gradient_(
 ) -> tuple[Array, Array]:
     """Return ``(da, db)``; da has one row for each place of the output. The storage of `dy` is used up."""
     xp = namespace(dy, cache.x)
+    if dy.dtype != cache.x.dtype:
+        raise InputError(f"dy must have the type of x, {cache.x.dtype}, got {dy.dtype}: convert it by astype")
     db = xp.empty(dy.shape[-1:], dtype=dy.dtype) if out is None else out.b
     rows = xp.reshape(dy, (-1, dy.shape[-1]))
     return bias_activation_backward_.on(backend)(rows, cache.saved, db, cache.activation), db

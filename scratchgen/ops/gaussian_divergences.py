@@ -14,7 +14,7 @@ K. B. Petersen, M. S. Pedersen: "The matrix cookbook", 2012, equations 49, 57, 6
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,12 +70,11 @@ def kl_diagonal_gaussians_backward(
 
 
 class FullKLCache(NamedTuple):
-    """What `kl_gaussians_backward` needs: both inverse covariances, C_q, and C_p^-1 (m_q - m_p)."""
+    """What `kl_gaussians_backward` needs: L_p^-1, and L and m of q in the coordinates in which p is N(0, I)."""
 
-    precision_q: Array
-    precision_p: Array
-    covariance_q: Array
-    scaled_difference: Array
+    inverse_root_p: Array
+    root: Array
+    shift: Array
 
 
 def kl_gaussians_forward(
@@ -86,34 +85,44 @@ def kl_gaussians_forward(
 ) -> tuple[Float[Array, " n"], FullKLCache]:
     r"""Return ``KL(q || p)`` for any covariances, through their Cholesky factors ``C = L L^T``.
 
-    ``log |C| = 2 sum_k log L_kk``, which neither overflows nor vanishes as a product of many eigenvalues does. Of a
-    matrix that is not symmetric the symmetric part is taken: so the entries are free of each other, and the gradient
-    has half of the derivative of a pair in each of its two places.
+    In the coordinates in which p is N(0, I), q has the mean :math:`y = L_p^{-1} (m_q - m_p)` and the lower triangular
+    factor :math:`R = L_p^{-1} L_q`, of which the diagonal gives the determinants:
+
+    .. math:: \mathrm{KL} = \tfrac12 \sum_k (R_{kk}^2 - 1 - \log R_{kk}^2) + \tfrac12 \sum_{j < k} R_{kj}^2
+        + \tfrac12 |y|^2 .
+
+    No term is negative, and no inverse covariance is formed: with one, the divergence of nearly singular Gaussians is
+    the difference of large numbers, and that of equal ones not 0.
+
+    Of a matrix that is not symmetric the symmetric part is taken: so the entries are free of each other, and the
+    gradient has half of the derivative of a pair in each of its two places.
 
     Gradient
     --------
-    From :math:`\partial \log |C| = C^{-1}` and :math:`\partial_C\, a^T C^{-1} a = - C^{-1} a a^T C^{-1}`, with
-    :math:`d = m_q - m_p` and :math:`u = C_p^{-1} d`:
+    From :math:`\partial \log |C| = C^{-1}` and :math:`\partial_C\, a^T C^{-1} a = - C^{-1} a a^T C^{-1}`, in these
+    coordinates and back,
 
     .. math::
-        \partial_{m_q} = u = -\partial_{m_p}, \quad \partial_{C_q} = \tfrac12 (C_p^{-1} - C_q^{-1}), \quad
-        \partial_{C_p} = \tfrac12 (C_p^{-1} - C_p^{-1} C_q C_p^{-1} - u u^T).
+        \partial_{m_q} = L_p^{-T} y = -\partial_{m_p}, \quad
+        \partial_{C_q} = \tfrac12 L_p^{-T} (I - (R R^T)^{-1}) L_p^{-1}, \quad
+        \partial_{C_p} = \tfrac12 L_p^{-T} (I - R R^T - y y^T) L_p^{-1}.
 
     Raises
     ------
     InputError
-        A covariance is not positive definite.
+        A covariance has the wrong shape, or is not positive definite.
     """
     xp = namespace(mean_q, covariance_q, mean_p, covariance_p)
-    covariance_q, covariance_p = _symmetric(covariance_q), _symmetric(covariance_p)
-    precision_q, log_det_q = _inverse_and_log_det("covariance_q", covariance_q)
-    precision_p, log_det_p = _inverse_and_log_det("covariance_p", covariance_p)
-    difference = mean_q - mean_p
-    scaled = xp.sum(precision_p * difference[:, None, :], axis=-1)  # (n, features)
-    trace = xp.sum(precision_p * covariance_q, axis=(-2, -1))
-    quadratic = xp.sum(difference * scaled, axis=-1)
-    kl = 0.5 * (trace + quadratic - mean_q.shape[1] + log_det_p - log_det_q)
-    return kl, FullKLCache(precision_q, precision_p, covariance_q, scaled)
+    root_q = _cholesky("covariance_q", covariance_q, mean_q)
+    root_p = _cholesky("covariance_p", covariance_p, mean_p)
+    identity = xp.eye(mean_q.shape[1], dtype=mean_q.dtype)
+    root = _solve_lower(root_p, root_q)
+    shift = _solve_lower(root_p, (mean_q - mean_p)[:, :, None])[:, :, 0]
+    log_variances = 2 * xp.log(xp.sum(root * identity, axis=-1))  # those on the diagonal
+    below = root * (1 - identity)
+    diagonal = xp.sum(xp.expm1(log_variances) - log_variances, axis=-1)
+    kl = 0.5 * (diagonal + xp.sum(below * below, axis=(-2, -1)) + xp.sum(shift * shift, axis=-1))
+    return kl, FullKLCache(_solve_lower(root_p, xp.broadcast_to(identity, root_p.shape)), root, shift)
 
 
 def kl_gaussians_backward(
@@ -125,27 +134,53 @@ def kl_gaussians_backward(
     Float[Array, "n features features"],
 ]:
     """Return ``(dmean_q, dcovariance_q, dmean_p, dcovariance_p)``; those of covariances are symmetric."""
-    precision_q, precision_p, covariance_q, scaled = cache
-    dmean_q = dkl[:, None] * scaled
-    weight = 0.5 * dkl[:, None, None]
-    outer = scaled[:, :, None] * scaled[:, None, :]
-    dcovariance_p = weight * (precision_p - precision_p @ covariance_q @ precision_p - outer)
-    return dmean_q, weight * (precision_p - precision_q), -dmean_q, dcovariance_p
+    inverse_root_p, root, shift = cache
+    xp = namespace(dkl, root)
+    identity = xp.broadcast_to(xp.eye(root.shape[-1], dtype=root.dtype), root.shape)
+    inverse_root = _solve_lower(root, identity)
+    dmean_q = dkl[:, None] * xp.sum(inverse_root_p * shift[:, :, None], axis=1)
+    weight, outer = 0.5 * dkl[:, None, None], shift[:, :, None] * shift[:, None, :]
+
+    def back(derivative: Array) -> Array:
+        return weight * _symmetric(_transposed(inverse_root_p) @ derivative @ inverse_root_p)
+
+    dcovariance_q = back(identity - _transposed(inverse_root) @ inverse_root)
+    return dmean_q, dcovariance_q, -dmean_q, back(identity - root @ _transposed(root) - outer)
+
+
+def _transposed(matrix: Array) -> Array:
+    return namespace(matrix).moveaxis(matrix, -1, -2)
 
 
 def _symmetric(matrix: Array) -> Array:
-    return 0.5 * (matrix + namespace(matrix).moveaxis(matrix, -1, -2))
+    return 0.5 * (matrix + _transposed(matrix))
 
 
-def _inverse_and_log_det(name: str, covariance: Array) -> tuple[Array, Any]:
-    xp = namespace(covariance)
+def _cholesky(name: str, covariance: Array, mean: Array) -> Array:
+    """Return L, lower triangular, with ``L L^T = covariance``."""
+    xp, (n, n_features) = namespace(covariance), mean.shape
+    if covariance.shape != (n, n_features, n_features):
+        raise InputError(
+            f"{name} must have shape (n, features, features) = {(n, n_features, n_features)} for means of shape "
+            f"{(n, n_features)}, got {tuple(covariance.shape)}"
+        )
     try:
-        L = xp.linalg.cholesky(covariance)
+        L = xp.linalg.cholesky(_symmetric(covariance))
     except np.linalg.LinAlgError:  # CuPy returns NaN instead
         L = xp.full(covariance.shape, np.nan, dtype=covariance.dtype)
     if not bool(xp.all(xp.isfinite(L))):
         raise InputError(f"{name} must be positive definite: no Cholesky factor was found")
-    identity = xp.eye(covariance.shape[-1], dtype=covariance.dtype)
-    inverse_L = xp.linalg.solve(L, xp.broadcast_to(identity, covariance.shape))
-    inverse = xp.moveaxis(inverse_L, -1, -2) @ inverse_L
-    return inverse, 2 * xp.sum(xp.log(xp.sum(L * identity, axis=-1)), axis=-1)
+    return L
+
+
+def _solve_lower(L: Array, b: Array) -> Array:
+    """Return ``L^-1 b`` by forward substitution, (n, features, columns), for a lower triangular L.
+
+    ``L^-1 L`` is I without rounding, which it is not where rows are exchanged, as in a solver for any matrix.
+    """
+    xp = namespace(L, b)
+    x = xp.zeros(b.shape, dtype=b.dtype)
+    for i in range(L.shape[-1]):
+        known = xp.sum(L[:, i, :i, None] * x[:, :i, :], axis=1)  # (n, columns)
+        x[:, i, :] = (b[:, i, :] - known) / L[:, i, i : i + 1]
+    return x

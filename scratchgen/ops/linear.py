@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scratchgen.backend import Backend, get_backend, namespace
+from scratchgen.backend import Backend, Precision, get_backend, namespace
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
 from scratchgen.kernels.matmul import matmul
 from scratchgen.typing import Array, Float
@@ -33,6 +33,7 @@ class LinearCache(NamedTuple):
 
     W: Array
     x: Array
+    precision: Precision = "float32"
 
 
 class DenseCache(NamedTuple):
@@ -45,9 +46,9 @@ class DenseCache(NamedTuple):
 
 
 def linear_forward(
-    params: LinearParams, x: Float[Array, "batch inputs"]
+    params: LinearParams, x: Float[Array, "batch inputs"], precision: Precision = "float32"
 ) -> tuple[Float[Array, "batch outputs"], LinearCache]:
-    """Return ``y = x W + b``.
+    """Return ``y = x W + b``; `precision` is that of the product, and of those of the backward pass.
 
     Gradient
     --------
@@ -55,24 +56,25 @@ def linear_forward(
 
         dW = x^T dy,   db = sum_i dy_i,   dx = dy W^T.
     """
-    return matmul(x, params.W) + params.b, LinearCache(params.W, x)  # (batch, outputs)
+    product = matmul(x, params.W, precision=precision)  # (batch, outputs)
+    return product + params.b, LinearCache(params.W, x, precision)
 
 
 def linear_backward(
     dy: Float[Array, "batch outputs"], cache: LinearCache, out: LinearParams | None = None
 ) -> tuple[Float[Array, "batch inputs"], LinearParams]:
     """Return ``(dx, dparams)``; `out` receives the parameter gradients where it is given."""
-    return matmul(dy, cache.W.T), linear_backward_params(dy, cache, out)
+    return matmul(dy, cache.W.T, precision=cache.precision), linear_backward_params(dy, cache, out)
 
 
 def linear_backward_params(
-    dy: Float[Array, "batch outputs"], cache: LinearCache | DenseCache, out: LinearParams | None = None
+    dy: Float[Array, "batch outputs"], cache: LinearCache, out: LinearParams | None = None
 ) -> LinearParams:
     """Return the parameter gradients alone: the first layer of a network needs no dx, a product as large as dW."""
     xp = namespace(dy, cache.x)
     if out is None:
-        return LinearParams(matmul(cache.x.T, dy), xp.sum(dy, axis=0))
-    matmul(cache.x.T, dy, out=out.W)
+        return LinearParams(matmul(cache.x.T, dy, precision=cache.precision), xp.sum(dy, axis=0))
+    matmul(cache.x.T, dy, out=out.W, precision=cache.precision)
     xp.sum(dy, axis=0, out=out.b)
     return out
 

@@ -27,7 +27,7 @@ from scratchgen.ops.convolution import (
     ConvParams,
     as_matrix,
     as_params,
-    check_shapes,
+    check_operands,
     pre_activation_gradient_,
 )
 from scratchgen.ops.linear import REFERENCE
@@ -56,10 +56,10 @@ def conv2d_transpose_forward(
     Raises
     ------
     InputError
-        The shapes of W, b, x and the geometry do not fit together.
+        The shapes of W, b, x and the geometry do not fit together, or W, b and x are not of one floating type.
     """
     W, b = params
-    check_shapes(params, x, geometry, (*geometry.grid, W.shape[-1]), W.shape[-2])
+    check_operands(params, x, geometry, (*geometry.grid, W.shape[-1]), W.shape[-2])
     xp = namespace(W, x)
     image = apply_adjoint(xp.reshape(x, (-1, W.shape[-1])), as_matrix(W), geometry, backend)
     y, saved = bias_activation_forward_.on(backend)(xp.reshape(image, (-1, W.shape[-2])), b, activation)
@@ -79,6 +79,6 @@ def conv2d_transpose_backward_(
     x = xp.reshape(cache.x, (-1, W.shape[1]))  # one row for each place of the grid
     dx, dW = xp.empty_like(x), xp.zeros_like(W)
     for rows, windows in windows_of(xp.reshape(da, dy.shape), cache.geometry, backend):
-        dx[rows, :] = matmul(windows, W, precision=backend.precision)
+        matmul(windows, W, out=dx[rows, :], precision=backend.precision)
         dW += matmul(windows.T, x[rows, :], precision=backend.precision)
     return xp.reshape(dx, cache.x.shape), as_params(dW, db, cache, out)

@@ -44,7 +44,7 @@ def apply_map(image: Array, W: Array, geometry: Geometry, backend: Backend) -> A
     xp = namespace(image, W)
     maps = xp.empty((image.shape[0] * math.prod(geometry.grid), W.shape[1]), dtype=image.dtype)
     for rows, windows in windows_of(image, geometry, backend):
-        maps[rows, :] = matmul(windows, W, precision=backend.precision)
+        matmul(windows, W, out=maps[rows, :], precision=backend.precision)
     return maps
 
 

@@ -16,6 +16,7 @@ curves            the terms of the loss, energies, the free-energy gap
 annealing         the same terms of several trainings
 boltzmann         filters, chains, distributions of free energy
 spectrum          the variance along each principal component
+encoders          mean activations of a code, the singular values of the encoder's Jacobian
 energies          a learnt energy beside the true one
 points            sets of points of the plane side by side
 trajectories      the paths of chains over the contours of their density
@@ -36,6 +37,7 @@ from scratchgen.plots.classes import class_samples, style_transfer
 from scratchgen.plots.clusters import compared_latent_clusters, compared_latent_planes, latent_clusters
 from scratchgen.plots.codes import code_histograms, correlation_matrix, kl_bars
 from scratchgen.plots.curves import energy_curves, free_energy_gap, training_curves
+from scratchgen.plots.encoders import jacobian_spectrum, mean_activations
 from scratchgen.plots.energies import energy_landscapes
 from scratchgen.plots.estimators import estimator_errors, gradient_spread
 from scratchgen.plots.few_labels import against_labels
@@ -71,11 +73,13 @@ __all__ = [
     "image_grids",
     "image_rows",
     "interpolations",
+    "jacobian_spectrum",
     "kl_bars",
     "latent_clusters",
     "latent_plane",
     "latent_traversals",
     "linear_latent_plane",
+    "mean_activations",
     "mean_field",
     "point_clouds",
     "rate_distortion",

@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 INDIGO, ROSE = "#332288", "#cc6677"
 CATEGORICAL = (INDIGO, ROSE, "#117733", "#ddcc77", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#000000")
 
+MOST_COLUMNS = 4  # of panels
+
 
 def new_axis(width: float, height: float) -> Axes:
     """Return the only axis of a new figure of `width` x `height` inches that no window or ``pyplot`` knows of."""
     # Not "constrained": where the aspect is fixed, it clips the labels beside the axis.
     return Figure(figsize=(width, height), layout="compressed").subplots()
+
+
+def panels(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a new figure and its `n` axes of `width` x `height` inches, in rows of four at most, as full as may be."""
+    n_rows = -(-n // MOST_COLUMNS)
+    n_columns = -(-n // n_rows)
+    figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
+    return figure, [figure.add_subplot(n_rows, n_columns, k + 1) for k in range(n)]
 
 
 def whole_figure(ax: Axes) -> Figure:

@@ -15,7 +15,8 @@ from matplotlib.patches import Circle
 from scratchgen.backend import to_numpy
 from scratchgen.errors import InputError
 from scratchgen.latent.codes import principal_components
-from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, whole_figure
+from scratchgen.plots._names import NamedPlace, draw_names
+from scratchgen.plots._style import CATEGORICAL, new_axis, open_frame, panels, whole_figure
 from scratchgen.typing import Array
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 CLUSTERS_INCHES = 6.0
 PANEL_INCHES, TITLE_INCHES = 3.4, 0.4
+SAME_PLACE = 0.05  # of the width of half a panel
 PRIOR_RADIUS = 3.0  # holds 98.9 % of N(0, I) in the plane
-NAME_BOX = {"boxstyle": "round,pad=0.25", "facecolor": "white", "linewidth": 1.5, "alpha": 0.9}
 
 
-def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figure:
+def latent_clusters(mean: Array, labels: Array, symbol: str = "z", ax: Axes | None = None) -> Figure:
     """Draw each example at its posterior mean in the colour of its label, and each label's name at its median.
+
+    Names that would hide each other stand beside their medians, with a line to them.
 
     With two latent variables the axes are z_1 and z_2. With more they are the first two principal components of the
     means, in units of z, and the axis labels say which share of their variance each holds.
@@ -39,6 +42,8 @@ def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figur
         The posterior means, ``vae.encode(x)[0]``, with Z at least 2: a NumPy or CuPy array.
     labels : (n,)
         One label an example, numbers or strings. The colours repeat after ten labels.
+    symbol : str
+        What the axes call the codes; those of an autoencoder without a distribution of z are called "h".
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -52,44 +57,8 @@ def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None) -> Figur
     InputError
         `mean` is not a matrix of finite numbers with two columns or more, or `labels` is not one label an example.
     """
-    points, labels = to_numpy(mean), to_numpy(labels)
-    if points.ndim != 2 or points.shape[0] < 1 or points.shape[1] < 2:
-        raise InputError(f"expected posterior means of shape (n, n_latent) with n_latent >= 2, got {points.shape}")
-    if points.dtype.kind not in "uif" or not np.isfinite(points).all():
-        raise InputError(f"expected finite posterior means, got NaN, infinity or dtype {points.dtype}")
-    if labels.shape != points.shape[:1]:
-        raise InputError(f"expected one label for each of {len(points)} examples, got labels of shape {labels.shape}")
-    if labels.dtype == object:  # strings from a table; objects need not have an order
-        labels = labels.astype(str)
-    x_name, y_name = "$z_1$", "$z_2$"
-    if points.shape[1] > 2:
-        points, _, shares = principal_components(points)
-        x_name, y_name = (f"principal component {i + 1} of $z$ ({s:.0%} of variance)" for i, s in enumerate(shares))
-    x, y = points.T
-
-    classes, class_of = np.unique(labels, return_inverse=True)
-    colours = np.array([CATEGORICAL[k % len(CATEGORICAL)] for k in range(len(classes))])
-    if ax is None:
-        ax = new_axis(CLUSTERS_INCHES, CLUSTERS_INCHES * _height_of_width(x, y))
-    # One call in the order of the data, so that no label hides the others; as pixels, because vectors would be huge.
-    ax.scatter(x, y, c=colours[class_of], s=np.clip(2e4 / len(x), 3.0, 20.0), alpha=0.7, linewidths=0, rasterized=True)
-    for k, name in enumerate(classes):
-        own = class_of == k
-        box = NAME_BOX | {"edgecolor": colours[k]}
-        ax.text(
-            np.median(x[own]),
-            np.median(y[own]),
-            str(name),
-            ha="center",
-            va="center",
-            weight="bold",
-            bbox=box,
-            parse_math=False,
-        )
-    ax.set_aspect("equal", "datalim")
-    ax.set_xlabel(x_name)
-    ax.set_ylabel(y_name)
-    open_frame(ax)
+    ax, medians = _draw_codes(mean, labels, ax, symbol)
+    draw_names(ax, medians)
     return whole_figure(ax)
 
 
@@ -128,14 +97,12 @@ def compared_latent_planes(means: Mapping[str, Array], labels: Array) -> Figure:
             raise InputError(f"expected two latent variables, got shape {to_numpy(mean).shape} for {name!r}")
     figure = Figure(figsize=(PANEL_INCHES * len(means), PANEL_INCHES + TITLE_INCHES), layout="compressed")
     for ax, (name, mean) in zip(figure.subplots(1, len(means), squeeze=False)[0], means.items(), strict=True):
-        latent_clusters(mean, labels, ax=ax)
+        _, medians = _draw_codes(mean, labels, ax)
         ax.add_patch(Circle((0, 0), PRIOR_RADIUS, fill=False, edgecolor="0.35", linestyle="--", linewidth=1.2))
         ax.set_title(name)
         half_width = 1.05 * max(PRIOR_RADIUS, float(np.abs(to_numpy(mean)).max()))
-        names = np.array([text.get_position() for text in ax.texts])
-        if np.ptp(names, axis=0).max() < 0.05 * half_width:  # all on one place, where the last would hide the others
-            for text in list(ax.texts):
-                text.remove()
+        if np.ptp([median.xy for median in medians], axis=0).max() > SAME_PLACE * half_width:
+            draw_names(ax, medians)
         ax.set_xlim(-half_width, half_width)
         ax.set_ylim(-half_width, half_width)
         ax.set_aspect("equal", "box")
@@ -144,6 +111,8 @@ def compared_latent_planes(means: Mapping[str, Array], labels: Array) -> Figure:
 
 def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figure:
     """Draw the codes of several models of the same data side by side, each as `latent_clusters` draws them.
+
+    At most four stand in a row.
 
     For instance those of a model that has seen labels beside one that has not: are the classes further apart?
 
@@ -166,13 +135,47 @@ def compared_latent_clusters(means: Mapping[str, Array], labels: Array) -> Figur
     """
     if not means:
         raise InputError("expected at least one model's posterior means")
-    figure = Figure(figsize=(PANEL_INCHES * len(means), PANEL_INCHES + TITLE_INCHES), layout="constrained")
-    for ax, (name, mean) in zip(figure.subplots(1, len(means), squeeze=False)[0], means.items(), strict=True):
+    figure, axes = panels(len(means), PANEL_INCHES, PANEL_INCHES + TITLE_INCHES)
+    for ax, (name, mean) in zip(axes, means.items(), strict=True):
         latent_clusters(mean, labels, ax=ax)
         ax.set_title(name)
         ax.set_xlabel(ax.get_xlabel().replace("principal component", "component"))  # a panel has less room
         ax.set_ylabel(ax.get_ylabel().replace("principal component", "component"))
     return figure
+
+
+def _draw_codes(mean: Array, labels: Array, ax: Axes | None = None, symbol: str = "z") -> tuple[Axes, list[NamedPlace]]:
+    """Draw what `latent_clusters` does except the names; return the axis, and the median of each label."""
+    points, labels = to_numpy(mean), to_numpy(labels)
+    if points.ndim != 2 or points.shape[0] < 1 or points.shape[1] < 2:
+        raise InputError(f"expected posterior means of shape (n, n_latent) with n_latent >= 2, got {points.shape}")
+    if points.dtype.kind not in "uif" or not np.isfinite(points).all():
+        raise InputError(f"expected finite posterior means, got NaN, infinity or dtype {points.dtype}")
+    if labels.shape != points.shape[:1]:
+        raise InputError(f"expected one label for each of {len(points)} examples, got labels of shape {labels.shape}")
+    if labels.dtype == object:  # strings from a table; objects need not have an order
+        labels = labels.astype(str)
+    x_name, y_name = f"${symbol}_1$", f"${symbol}_2$"
+    if points.shape[1] > 2:
+        points, _, shares = principal_components(points)
+        x_name, y_name = (
+            f"principal component {i + 1} of ${symbol}$ ({s:.0%} of variance)" for i, s in enumerate(shares)
+        )
+    x, y = points.T
+
+    classes, class_of = np.unique(labels, return_inverse=True)
+    colours = np.array([CATEGORICAL[k % len(CATEGORICAL)] for k in range(len(classes))])
+    if ax is None:
+        ax = new_axis(CLUSTERS_INCHES, CLUSTERS_INCHES * _height_of_width(x, y))
+    # One call in the order of the data, so that no label hides the others; as pixels, because vectors would be huge.
+    ax.scatter(x, y, c=colours[class_of], s=np.clip(2e4 / len(x), 3.0, 20.0), alpha=0.7, linewidths=0, rasterized=True)
+    ax.set_aspect("equal", "datalim")
+    ax.set_xlabel(x_name)
+    ax.set_ylabel(y_name)
+    open_frame(ax)
+    return ax, [
+        NamedPlace(str(name), np.median(points[class_of == k], axis=0), colours[k]) for k, name in enumerate(classes)
+    ]
 
 
 def _height_of_width(x: np.ndarray, y: np.ndarray) -> float:

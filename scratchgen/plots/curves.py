@@ -10,23 +10,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchgen.errors import InputError
-from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, whole_figure
+from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, panels, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from scratchgen.history import History
 
-TITLES = {"kl": "KL"}
+TITLES = {"kl": "KL", "class_kl": "class KL"}
+ACCURACY, ACCURACY_UNIT = "accuracy", "share predicted rightly"
 ENERGY_OF = "energy_of_"  # how the columns begin
 
 
 def training_curves(
-    history: History, terms: Sequence[str] = ("loss", "reconstruction", "kl"), unit: str = "nats"
+    history: History,
+    terms: Sequence[str] = ("loss", "reconstruction", "kl"),
+    unit: str | Mapping[str, str] = "nats",
+    compared: Sequence[str] | None = None,
 ) -> Figure:
     """Draw terms of the loss over the epochs, a panel a term: training solid, validation dashed.
 
-    The panels have scales of their own, because the KL is often far smaller than the rest.
+    The panels have scales of their own, because the KL is often far smaller than the rest, and at most four stand in a
+    row.
 
     Parameters
     ----------
@@ -34,9 +39,13 @@ def training_curves(
         What ``vae.fit`` returns. Its columns are "epoch", one for each of `terms`, and, where validation data were
         given, "validation_" followed by the term. A curve has gaps where a column has no value.
     terms : sequence of str
-        The columns to draw, means per example.
-    unit : str
-        Of the terms; empty where they have none.
+        The columns to draw, means per example; "accuracy" may be among them, which has a unit of its own.
+    unit : str or mapping of str to str
+        Of all terms, per example; empty where they have none. A mapping of each term to what stands beside its panel is
+        for terms of several units.
+    compared : sequence of str, optional
+        Those of the terms of which validation is drawn too; by default all that have it. Where a term means something
+        else for validation data, which have all their labels for instance, the two curves would mislead.
 
     Returns
     -------
@@ -45,23 +54,31 @@ def training_curves(
     Raises
     ------
     InputError
-        `terms` is empty, or the history holds no epoch or lacks a column.
+        `terms` is empty or lacks one of `compared`, or the history holds no epoch or lacks a column.
     """
     columns = _columns_of(history)
+    compared = terms if compared is None else compared
+    if not set(compared) <= set(terms):
+        raise InputError(f"expected compared to be among the terms {tuple(terms)}, got {tuple(compared)}")
     missing = [name for name in ("epoch", *terms) if name not in columns]
     if missing or not terms:
         raise InputError(f"expected terms of the history, got {tuple(terms)}: it has {', '.join(columns)}")
 
-    figure = Figure(figsize=(3.4 * len(terms), 2.8), layout="constrained")
-    panels = figure.subplots(1, len(terms), squeeze=False)[0]
-    for ax, term in zip(panels, terms, strict=True):
+    figure, axes = panels(len(terms), 3.4, 2.8)
+    beside = unit
+    if not isinstance(beside, Mapping):
+        left = min(ax.get_position().x0 for ax in axes)
+        first_of_rows = [term for term, ax in zip(terms, axes, strict=True) if ax.get_position().x0 == left]
+        beside = dict.fromkeys(first_of_rows, f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
+    for ax, term in zip(axes, terms, strict=True):
+        ax.set_ylabel(beside.get(term, ""))
         _draw(ax, columns, term, "training", INDIGO, "-")
-        if f"validation_{term}" in columns:
+        if term in compared and f"validation_{term}" in columns:
             _draw(ax, columns, f"validation_{term}", "validation", ROSE, "--")
         _label(ax, TITLES.get(term, term.replace("_", " ")))
-    panels[0].set_ylabel(f"{unit} per example".strip())
-    if len(panels[0].lines) > 1:
-        panels[0].legend(frameon=False)
+    first = next((ax for ax in figure.axes if len(ax.lines) > 1), None)
+    if first is not None:
+        first.legend(frameon=False)
     return figure
 
 
@@ -139,15 +156,14 @@ def free_energy_gap(history: History) -> Figure:
         title = likelihood.replace("_", "-")
         drawn[likelihood] = (f"{title} of training data", "nats per example")
 
-    figure = Figure(figsize=(4.2 * len(drawn), 3.0), layout="constrained")
-    panels = figure.subplots(1, len(drawn), squeeze=False)[0]
-    for ax, (name, (title, unit)) in zip(panels, drawn.items(), strict=True):
+    figure, axes = panels(len(drawn), 4.2, 3.0)
+    for ax, (name, (title, unit)) in zip(axes, drawn.items(), strict=True):
         monitored = [k for k, value in enumerate(columns[name]) if math.isfinite(value)]
         rows = {column: [columns[column][k] for k in monitored] for column in ("epoch", name)}
         _draw(ax, rows, name, title, INDIGO, "-")
         _label(ax, title)
         ax.set_ylabel(unit)
-    panels[0].axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    axes[0].axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
     return figure
 
 

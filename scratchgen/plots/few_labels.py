@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "s", "^", "D", "v")
+CROWD = 5  # methods whose error bars can be told apart on one place, and whose names fit into the graph
+APART = 0.018  # in the logarithm of the number of labels
 
 
 def against_labels(
@@ -29,7 +31,8 @@ def against_labels(
     """Draw a quantity of several methods over the number of labels: a line through the means, with error bars.
 
     A bar reaches one standard deviation over the repetitions to either side: how much a result depends on which
-    examples have a label. A method with one repetition has no bars.
+    examples have a label. A method with one repetition has no bars. Of more than five methods the points stand a little
+    beside each other, and the names beside the graph.
 
     Parameters
     ----------
@@ -59,13 +62,15 @@ def against_labels(
     if not values:
         raise InputError("expected the values of at least one method")
     rows = {method: _check_rows(method, each, len(numbers)) for method, each in values.items()}
+    crowded = len(rows) > CROWD
     if ax is None:
-        ax = new_axis(5.2, 3.6)
+        ax = new_axis(8.4 if crowded else 5.2, 4.6 if crowded else 3.6)
     order = np.argsort(numbers)
     for k, (method, each) in enumerate(rows.items()):
+        beside = np.exp(APART * (k - (len(rows) - 1) / 2)) if crowded else 1.0
         means, deviations = zip(*(_mean_and_deviation(row) for row in each[order]), strict=True)
         ax.errorbar(
-            numbers[order],
+            beside * numbers[order],
             means,
             deviations,
             color=CATEGORICAL[k % len(CATEGORICAL)],
@@ -81,7 +86,10 @@ def against_labels(
     ax.minorticks_off()
     ax.set_xlabel("labels")
     ax.set_ylabel(name)
-    ax.legend(frameon=False)
+    if crowded:
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        ax.legend(frameon=False)
     ax.grid(visible=False)
     open_frame(ax)
     return whole_figure(ax)

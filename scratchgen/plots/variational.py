@@ -12,7 +12,7 @@ from matplotlib.patches import Ellipse
 from scratchgen.densities import Density
 from scratchgen.errors import InputError
 from scratchgen.inference.variational import MeanFieldGaussian
-from scratchgen.plots._plane import frame_plane, grid_points, plane_axis
+from scratchgen.plots._plane import Bounds, frame_plane, grid_points, plane_axis
 from scratchgen.plots._style import CATEGORICAL, whole_figure
 from scratchgen.plots.trajectories import GREYS
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LEGEND_LINE_INCHES = 0.2
 HEIGHTS = tuple(float(np.exp(-0.5 * r * r)) for r in (3.0, 2.5, 2.0, 1.5, 1.0))  # of p, relative to its maximum
 RADII = (1.0, 2.0)  # of the ellipses, in standard deviations
+MARGIN = 0.2  # between an ellipse and the frame, in standard deviations
 N_GRID = 200
 
 
@@ -35,7 +36,7 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
     Parameters
     ----------
     p : Density
-        Its ``bounds`` are those of the picture.
+        The picture shows its ``bounds``, and beyond them what the ellipses need.
     approximations : mapping of str to MeanFieldGaussian
         The names go into the legend: ``{"forward KL": minimise_forward_kl(p), "reverse KL": minimise_reverse_kl(p)}``.
     ax : matplotlib.axes.Axes, optional
@@ -53,9 +54,10 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
     """
     if not 1 <= len(approximations) <= len(CATEGORICAL):
         raise InputError(f"expected 1 to {len(CATEGORICAL)} approximations, got {len(approximations)}")
+    bounds = _bounds(p, approximations)
     if ax is None:
-        ax = plane_axis(p.bounds, LEGEND_LINE_INCHES * len(approximations))
-    grid_1, grid_2 = (np.linspace(*side, N_GRID) for side in p.bounds)
+        ax = plane_axis(bounds, LEGEND_LINE_INCHES * len(approximations))
+    grid_1, grid_2 = (np.linspace(*side, N_GRID) for side in bounds)
     points = grid_points(grid_1, grid_2)
     log_p = p.log_density(points).reshape(N_GRID, N_GRID)
     ax.contourf(grid_1, grid_2, np.exp(log_p - log_p.max()), [*HEIGHTS, 2.0], colors=GREYS, antialiased=True)
@@ -67,5 +69,14 @@ def mean_field(p: Density, approximations: Mapping[str, MeanFieldGaussian], ax: 
         ax.plot(*q.mean, color=colour, marker="+", markersize=9, markeredgewidth=1.8)
         handles.append(Line2D([], [], color=colour, linewidth=1.8, label=name))
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0)
-    frame_plane(ax, p.bounds)
+    frame_plane(ax, bounds)
     return whole_figure(ax)
+
+
+def _bounds(p: Density, approximations: Mapping[str, MeanFieldGaussian]) -> Bounds:
+    """Return those of p, moved outwards where an ellipse would touch the frame."""
+    low, high = np.transpose(p.bounds)
+    for q in approximations.values():
+        reach = (max(RADII) + MARGIN) * np.sqrt(q.variance)
+        low, high = np.minimum(low, q.mean - reach), np.maximum(high, q.mean + reach)
+    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))

@@ -56,8 +56,8 @@ class VAETransformer(AutoencodingTransformer):
     verbose : int, default=0
         Above 0, print the mean loss of each pass of `fit`.
     random_state : int, RandomState instance or None, default=None
-        Seeds the initial weights, the order of the examples, the noise of the training, and `sample`. Pass an int for
-        equal results in every call of `fit`.
+        Seeds the initial weights, the order of the examples, the noise of the training, and ``model_.sample``. Pass an
+        int for equal results in every call of `fit`.
     backend : {"cpu", "numpy", "cuda"}, default="cpu"
         What computes: compiled kernels, NumPy alone, or a GPU. Data come from NumPy and results go to it in each case.
 

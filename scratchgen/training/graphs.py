@@ -12,10 +12,11 @@ the terms of the loss      are written to arrays that stay
 =========================  ==============================================================================
 
 A batch with another number of rows than asked for, as the last of an epoch may be, is a step without a graph; so is
-every step of a model that cannot be captured (`Model.captured_values`). `CapturedStep.n_replayed` and `n_made` count
-both, and the logger ``scratchgen.training`` says at level DEBUG when a graph is captured.
+one at which a schedule moves on. The logger ``scratchgen.training`` says at level INFO after each epoch how many steps
+were replayed and how many were not, and at level DEBUG when a graph is captured.
 
-Capturing is off unless the environment variable ``SCRATCHGEN_CUDA_GRAPHS`` is 1.
+Capturing is off unless the environment variable ``SCRATCHGEN_CUDA_GRAPHS`` is 1. Where it is asked for and cannot be
+done (`Model.captured_values`), a `BackendWarning` at the beginning of training says why.
 
 References
 ----------
@@ -33,7 +34,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from scratchgen.errors import BackendWarning
+from scratchgen.errors import BackendError, BackendWarning
 from scratchgen.kernels import cublas
 from scratchgen.typing import Array
 
@@ -50,11 +51,22 @@ def training_step(model: Model, batch_size: int) -> Step:
 
     `record` is called with the terms and the number of examples, and copies what it keeps. An error that it raises
     comes before the parameters change, but for a step that is replayed: on a GPU nobody looks at the terms of each.
+
+    Warns
+    -----
+    BackendWarning
+        CUDA graphs are asked for, and this model or this installation cannot have them.
     """
-    wanted = os.environ.get("SCRATCHGEN_CUDA_GRAPHS", "0") == "1"
-    if wanted and model.backend.xp.__name__ == "cupy" and cublas.library() is not None:
-        return CapturedStep(model, batch_size)
-    return PlainStep(model)
+    if os.environ.get("SCRATCHGEN_CUDA_GRAPHS", "0") != "1" or model.backend.xp.__name__ != "cupy":
+        return PlainStep(model)
+    try:
+        if cublas.library() is None:
+            raise BackendError("cuBLAS could not be loaded")
+        model.captured_values()
+    except BackendError as error:
+        warnings.warn(f"training goes on without CUDA graphs: {error}", BackendWarning, stacklevel=3)
+        return PlainStep(model)
+    return CapturedStep(model, batch_size)
 
 
 class PlainStep:
@@ -102,6 +114,7 @@ class CapturedStep:
         self.batch_size = batch_size
         self.plain = PlainStep(model)
         self.n_replayed = self.n_made = 0
+        self._logged = 0, 0
         self._before: Any = None
         self._captured: _Graph | None = None
         self._gave_up = False
@@ -122,13 +135,25 @@ class CapturedStep:
     def _what_a_graph_would_hold(self, batch: Any) -> Any:
         """Return what must be the same at every replay, or None if there can be none."""
         model = self.model
-        values = model.captured_values()
-        if self._gave_up or values is None or not hasattr(batch, "shape") or len(batch) != self.batch_size:
+        if self._gave_up or len(batch) != self.batch_size:
             return None
         arrays = {"theta": model.theta} | model.optimizer_state.arrays | model.own_state().arrays
         addresses = [array.data.ptr for array in (*arrays.values(), model.optimizer_state.rates)]
         # the stream itself, not its address: as long as it is compared, no other can take its place
-        return batch.shape, batch.dtype, model.optimizer, model.streams["training_noise"], addresses, values
+        return (
+            batch.shape,
+            batch.dtype,
+            model.optimizer,
+            model.streams["training_noise"],
+            addresses,
+            model.captured_values(),
+        )
+
+    def log_epoch(self, epoch: int) -> None:
+        """Say how many steps since the last call were replayed and how many were made."""
+        replayed, made = self.n_replayed - self._logged[0], self.n_made - self._logged[1]
+        self._logged = self.n_replayed, self.n_made
+        _log.info("epoch %d: %d steps replayed from a CUDA graph, %d made without one", epoch, replayed, made)
 
     def _replay(self, captured: _Graph, batch: Any, record: Record) -> None:
         self.n_replayed += 1
@@ -159,7 +184,8 @@ class CapturedStep:
             except Exception as error:  # of CuPy, of Numba or of a library below: something cannot be captured
                 self._give_up(stream, error)
                 return
-        self._captured = _Graph(graph, x, terms, present, pool)
+            handle = cublas.current_handle()
+        self._captured = _Graph(graph, x, terms, present, pool, handle)
         _log.debug("step %d was captured into a CUDA graph", self.model.step - 1)
 
     def _give_up(self, stream: Any, error: Exception) -> None:
@@ -188,8 +214,9 @@ def _capture_stream(device: int, thread: int) -> Any:
 class _Graph:
     """A captured step: the graph, its input and its terms, what it holds, and the memory of what lies between.
 
-    The memory pool must live as long: the graph writes to arrays that Python has long since freed.
+    The memory pool must live as long, for the graph writes to arrays that Python has long since freed; so must the
+    handle, in whose workspace its products are made.
     """
 
-    def __init__(self, graph: Any, x: Array, terms: Any, holds: Any, pool: Any) -> None:
-        self.graph, self.x, self.terms, self.holds, self.pool = graph, x, terms, holds, pool
+    def __init__(self, graph: Any, x: Array, terms: Any, holds: Any, pool: Any, handle: cublas.Handle) -> None:
+        self.graph, self.x, self.terms, self.holds, self.pool, self.handle = graph, x, terms, holds, pool, handle

@@ -16,7 +16,7 @@ from scratchgen.errors import InputError, ReproducibilityWarning
 from scratchgen.history import History
 from scratchgen.optim import Optimizer
 from scratchgen.schedules import value_at
-from scratchgen.training.graphs import Step, training_step
+from scratchgen.training.graphs import CapturedStep, Step, training_step
 from scratchgen.training.sources import Source
 from scratchgen.training.terms import TermRecorder, diverged
 from scratchgen.validation import check_count
@@ -100,6 +100,8 @@ def fit(
     -----
     ReproducibilityWarning
         The model was trained so far with another matrix library, core type or number of threads.
+    BackendWarning
+        CUDA graphs were asked for (``SCRATCHGEN_CUDA_GRAPHS=1``) and cannot be had: the message says why.
 
     Notes
     -----
@@ -139,6 +141,8 @@ def fit(
         for done in range(1, epochs + 1):
             started = time.perf_counter()
             row = _train_epoch(model, source, batch_size, step, last_saved, bar)
+            if isinstance(step, CapturedStep):
+                step.log_epoch(model.epoch + 1)
             bar.total = bar.total or epochs * bar.n  # known after the first pass, where it was not before
             if held_out is not None:
                 row |= {f"validation_{name}": value for name, value in _validate(model, held_out, batch_size).items()}
@@ -196,12 +200,12 @@ def _train_epoch(
 @np.errstate(over="ignore", invalid="ignore")
 def _validate(model: Model, source: Source, batch_size: int) -> dict[str, float]:
     """Return the mean of each term over the examples, with noise from the validation stream."""
-    recorder = TermRecorder(model, source.n_batches(batch_size), None, must_be_finite=False)
+    recorder = TermRecorder(model, source.n_batches(batch_size), None, of_training=False)
     with _one_pass(source.in_order(batch_size)) as batches:
         for batch in batches:
             stream = model.streams["validation"]
             batch = model.draw_data(batch, stream)
-            recorder.add(model.evaluate_terms(batch, model.draw_noise(batch, stream)), len(batch))
+            recorder.add(model.evaluate_terms(batch, model.draw_batch_noise(batch, stream)), len(batch))
     return recorder.means()
 
 

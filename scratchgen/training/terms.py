@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +19,18 @@ _FIRST_ROOM = 1024  # steps, where nobody knows how many there will be
 
 
 class TermRecorder:
-    """The terms of each step of an epoch, kept on the device; on a CPU each is checked as it comes.
+    """The terms of each step of an epoch, kept on the device.
 
-    `n_steps` may be None: room for more steps is made as they come.
+    Those of training are checked: on a CPU as they come, and on a GPU, where the host would have to wait in every step,
+    at the end of the epoch. `n_steps` may be None: room for more steps is made as they come.
     """
 
-    def __init__(self, model: Model, n_steps: int | None, last_saved: str | None, must_be_finite: bool = True) -> None:
+    def __init__(self, model: Model, n_steps: int | None, last_saved: str | None, of_training: bool = True) -> None:
         self.model = model
         self.first_step = model.step
         self.last_saved = last_saved
-        self.must_be_finite = must_be_finite
+        self.checks_each = of_training and model.backend.xp is np
+        self.checks_at_end = of_training and not self.checks_each
         self.values = model.backend.xp.empty((n_steps or _FIRST_ROOM, len(model.term_names)), dtype=np.float64)
         self.weights: list[int] = []
 
@@ -38,25 +42,25 @@ class TermRecorder:
         for column, name in enumerate(self.model.term_names):
             self.values[step, column] = getattr(terms, name)
         self.weights.append(n_examples)
-        # Reading a value from a GPU would make the host wait in every step: there the epoch's end is soon enough.
-        if self.must_be_finite and self.model.backend.xp is np:
-            self._check(self.values[step : step + 1], self.first_step + step)
+        if self.checks_each:
+            self._check(step, self.values[step])
 
     def means(self) -> dict[str, float]:
         """Return the mean of each term over the examples."""
         values, weights = to_numpy(self.values)[: len(self.weights)], np.array(self.weights, dtype=np.float64)
-        if self.must_be_finite:
-            self._check(values, self.first_step)
+        if self.checks_at_end:
+            for step, row in enumerate(values):
+                self._check(step, row)
         means = weights @ values / weights.sum()
         return {name: float(mean) for name, mean in zip(self.model.term_names, means, strict=True)}
 
-    def _check(self, values: np.ndarray, first_step: int) -> None:
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if not wrong.size:
-            return
-        terms = zip(self.model.term_names, values[wrong[0]], strict=True)
-        listed = ", ".join(f"{name} = {value:g}" for name, value in terms)
-        raise diverged(f"the loss became NaN or infinite at step {first_step + wrong[0]}: {listed}", self.last_saved)
+    def _check(self, step: int, row: np.ndarray) -> None:
+        step += self.first_step
+        terms = dict(zip(self.model.term_names, map(float, row), strict=True))
+        self.model.check_terms(SimpleNamespace(**terms), step)
+        if not all(map(math.isfinite, terms.values())):
+            listed = ", ".join(f"{name} = {value:g}" for name, value in terms.items())
+            raise diverged(f"the loss became NaN or infinite at step {step}: {listed}", self.last_saved)
 
 
 def diverged(what: str, last_saved: str | None) -> TrainingError:

@@ -102,8 +102,13 @@ def anomaly_scores(model: LatentVariableModel, x: Any, n_elbo: int = 100, n_like
     Raises
     ------
     InputError
-        `x` is not data of the model, or a number of draws is not a positive integer.
+        The model has no ELBO; `x` is not data of the model; or a number of draws is not a positive integer.
     """
+    if not isinstance(model, LatentVariableModel):
+        raise InputError(
+            "anomaly_scores needs a model with encode, elbo and log_likelihood, such as a VAE, got "
+            f"{type(model).__name__}: use squared_error, which takes any autoencoder"
+        )
     mean, log_var = (to_numpy(part).astype(np.float64) for part in model.encode(x))
     kl = kl_standard_normal_forward(mean, log_var)[0]
     minus_elbo = -to_numpy(model.elbo(x, check_count("n_elbo", n_elbo))).astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from scratchgen.typing import Array
 
@@ -14,6 +14,7 @@ class Reconstructs(Protocol):
         """Return the reconstruction of each example."""
 
 
+@runtime_checkable
 class LatentVariableModel(Protocol):
     """Has a Gaussian q(z|x), the prior N(0, I), and bounds of log p(x) in nats: a VAE."""
 

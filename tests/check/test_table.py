@@ -66,6 +66,12 @@ def test_every_family_of_densities_is_in_the_table():
     assert {family.__name__ for family in Density.__subclasses__()} <= {name.split()[0] for name in NAMES}
 
 
+def test_bounds_and_divergences_that_inference_follows_are_in_the_table():
+    assert {"reverse_kl gaussian", "reverse_kl mixture", "exact_elbo", "ConvVAE iwae k=3"} <= set(NAMES)
+    for name in ("reverse_kl gaussian", "reverse_kl mixture", "exact_elbo"):
+        assert set(report_of(name, get_backend("numpy")).shapes) == {"mean", "log_var"}
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("VAE ")])
 def test_vae_is_differentiated_by_every_parameter_and_by_the_data(name):
     blocks = set(report_of(name, get_backend("numpy")).shapes)

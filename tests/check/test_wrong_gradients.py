@@ -17,6 +17,8 @@ import pytest
 from scratchgen import check, ops
 from scratchgen.backend import get_backend
 from scratchgen.densities import Density
+from scratchgen.inference.gradient_estimators import exact_elbo_gradient
+from scratchgen.inference.variational import reverse_kl
 from scratchgen.models.energy.contrastive import Contrastive
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood
 from scratchgen.models.semi_supervised.m2 import expected_bound_backward
@@ -557,6 +559,42 @@ def test_first_prediction_that_is_taken_for_a_constant_by_the_consistency_is_rej
     make_wrong(prediction_backward, mistake)
     for report in reports("PredictionConstrainedVAE consistent"):
         assert wrong_blocks(report) == OF_THE_VAE | PREDICTOR
+
+
+# ---- inference ----
+
+
+@pytest.mark.parametrize("factor", [1.001, -1.0], ids=["0.1 % off", "wrong sign"])
+@pytest.mark.parametrize(("k", "block"), [*enumerate(["mean", "log_var"])])
+def test_wrong_gradient_by_the_parameters_of_q_is_rejected(k, block, factor, make_wrong):
+    make_wrong(exact_elbo_gradient, scaled(factor, k))
+
+    def mistake(function):
+        def wrong(*args):
+            kl, *gradient = function(*args)
+            gradient[k] = factor * gradient[k]
+            return kl, *gradient
+
+        return wrong
+
+    make_wrong(reverse_kl, mistake)
+    for report in reports("exact_elbo") + reports("reverse_kl *"):
+        assert not report.passed
+        assert wrong_blocks(report) == {block}
+        assert report.order == pytest.approx(1, abs=0.05)
+
+
+def test_reverse_divergence_without_the_gradient_of_the_entropy_is_rejected(make_wrong):
+    def mistake(function):
+        def wrong(*args):
+            kl, dmean, dlog_var = function(*args)
+            return kl, dmean, dlog_var + 0.5
+
+        return wrong
+
+    make_wrong(reverse_kl, mistake)
+    for report in reports("reverse_kl *"):
+        assert wrong_blocks(report) == {"log_var"}
 
 
 # ---- densities ----

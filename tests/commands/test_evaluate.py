@@ -12,7 +12,7 @@ import scratchgen as sg
 from scratchgen.commands.families import FAMILIES, family_of
 from scratchgen.commands.terms import estimate
 
-from .conftest import Run
+from .conftest import TINY, Run
 
 NUMBER = r"(-?[\d.]+) ± ([\d.]+)"
 
@@ -34,6 +34,22 @@ def test_models_are_described_by_their_layers() -> None:
         "ConvVAE: encoder 8×8×1-conv 3-conv 4-5-2, decoder 2-2×2×4-transposed 4-transposed 3-8×8×1, "
         "bernoulli likelihood"
     )
+    for sigma, words in ((1.0, "sigma 1"), ("learned", "sigma learned")):
+        gaussian = sg.VAE(6, (5,), 2, likelihood="gaussian", sigma=sigma, backend="numpy")
+        assert family_of(gaussian).describe(gaussian).endswith(f"decoder 2-5-6, gaussian likelihood, {words}")
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_learned_sigma_is_told_and_one_that_was_given_is_not_told_twice(command: str, run: Run) -> None:
+    train = ("train", "vae", *TINY, "--epochs", "1", "--likelihood", "gaussian", "--overwrite", "--out", "out")
+    for sigma, times in (("learned", 1), ("0.5", 0)):
+        result = run(*train, "--sigma", sigma)
+        vae = sg.load("out/vae.safetensors", "numpy")
+        if command == "evaluate":
+            result = run("evaluate", "out/vae.safetensors", "--samples", "0", "--backend", "numpy")
+        assert f"gaussian likelihood, sigma {sigma}, " in result.stdout
+        learned = float(np.exp(vae.params.log_sigma[0])) if sigma == "learned" else 0.5
+        assert result.stdout.count(f"sigma is {learned:.3g}\n") == times
 
 
 def test_terms_are_those_of_the_library(trained: Path, run: Run) -> None:

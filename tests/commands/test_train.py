@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
+from scratchgen import plots
 from scratchgen.models.vae import VAE
 from scratchgen.schedules import LinearWarmup
 
 from .conftest import TINY, Result, Run
 
 EVERY_RUN = {"vae.safetensors", "history.csv", "reconstructions.png", "samples.png", "training-curves.png"}
+OF_SEVERAL = {"latent-kl.png", "latent-correlation.png"}  # latent variables
 
 
 def _vae(run: Run, *options: str) -> Result:
@@ -24,10 +26,12 @@ def _vae(run: Run, *options: str) -> Result:
 @pytest.mark.parametrize(
     ("options", "more"),
     [
-        ((), {"latent-plane.png", "latent-clusters.png"}),
-        (("--latent", "3"), {"latent-clusters.png", "latent-kl.png"}),
-        (("--latent", "1"), set()),
-        (("--data", "bars-and-stripes"), {"latent-plane.png"}),  # it has no labels
+        ((), {"latent-plane.png", "latent-plane-linear.png", "latent-clusters.png", "latent-histograms.png"}),
+        (("--latent", "3"), OF_SEVERAL | {"latent-clusters.png", "latent-histograms.png"}),
+        (("--latent", "21"), OF_SEVERAL | {"latent-clusters.png"}),  # too many histograms
+        (("--latent", "1"), {"latent-histograms.png"}),
+        (("--data", "bars-and-stripes"), {"latent-plane.png", "latent-plane-linear.png"}),  # it has no labels
+        (("--data", "bars-and-stripes", "--latent", "3"), OF_SEVERAL),
     ],
 )
 def test_a_run_leaves_its_files_and_lists_them(options: tuple[str, ...], more: set[str], run: Run) -> None:
@@ -36,6 +40,28 @@ def test_a_run_leaves_its_files_and_lists_them(options: tuple[str, ...], more: s
     assert {path.name for path in Path("out").iterdir()} == EVERY_RUN | more
     assert set(re.findall(r"^  (\S+)", result.stdout, re.MULTILINE)) == EVERY_RUN | more
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in Path("out").glob("*.png"))
+
+
+def test_pictures_of_the_codes_are_of_the_held_out_images(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, Any] = {}
+    for name in ("linear_latent_plane", "code_histograms", "correlation_matrix"):
+        original = getattr(plots, name)
+
+        def record(*arguments: Any, name: str = name, original: Any = original, **options: Any) -> Any:
+            drawn[name] = (arguments, options)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(plots, name, record)
+    data = sg.datasets.load("digits")
+    for latent in ("2", "3"):
+        _vae(run, "--latent", latent, "--overwrite")
+        mean = sg.load("out/vae.safetensors", "numpy").encode(data.x_test)[0]
+        (codes, labels), _ = drawn["code_histograms"]
+        np.testing.assert_array_equal(codes, mean)
+        np.testing.assert_array_equal(labels, data.y_test.astype(str))
+    np.testing.assert_array_equal(drawn["correlation_matrix"][0][0], mean)
+    (_, image_shape), options = drawn["linear_latent_plane"]
+    assert (image_shape, options) == ((8, 8), {"limit": 3.0})
 
 
 def test_options_reach_the_model(run: Run) -> None:

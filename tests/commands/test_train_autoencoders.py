@@ -58,8 +58,8 @@ def _estimate(values: np.ndarray) -> tuple[float, float]:
         ("autoencoder", (), {"code-clusters.png"}),
         ("autoencoder", ("--code", "1"), set()),
         ("denoising", (), {"code-clusters.png", "denoised.png"}),
-        ("sparse", (), {"code-clusters.png"}),
-        ("contractive", ("--data", "bars-and-stripes"), set()),  # it has no labels
+        ("sparse", (), {"code-clusters.png", "mean-activations.png"}),
+        ("contractive", ("--data", "bars-and-stripes"), {"jacobian.png"}),  # it has no labels
     ],
 )
 def test_a_run_leaves_its_files_and_lists_them(kind: str, options: tuple[str, ...], more: set[str], run: Run) -> None:
@@ -120,6 +120,7 @@ def test_the_penalties_reach_the_models(train: Train) -> None:
     train("sparse", "--sparsity", "l1", "--sparsity-cost", "0.3", "--code-activation", "relu")
     sparse = _saved("sparse")
     assert (type(sparse), sparse.sparsity, sparse.penalty_cost) == (SparseAutoencoder, "l1", 0.3)
+    assert sparse.sparsity_target is None
     train("sparse", "--sparsity-target", "0.2", "--overwrite")
     sparse = _saved("sparse")
     assert (sparse.sparsity, sparse.sparsity_target, sparse.code_activation) == ("kl", 0.2, "sigmoid")
@@ -130,7 +131,8 @@ def test_the_penalties_reach_the_models(train: Train) -> None:
 
 
 def test_a_sparse_and_a_contractive_code_are_one_layer_away_from_the_data_by_default(run: Run) -> None:
-    for kind in ("sparse", "contractive"):
+    for kind, model_class in (("sparse", SparseAutoencoder), ("contractive", ContractiveAutoencoder)):
+        assert model_class(64).hidden == ()
         run("train", kind, "--epochs", "1", "--data", "bars-and-stripes", "--backend", "numpy", "--quiet")
         model = sg.load(f"runs/{kind}/{kind}.safetensors", "numpy")
         assert (model.hidden, model.decoder_hidden, model.n_code) == ((), (), 100)
@@ -165,7 +167,7 @@ def test_resuming_equals_not_stopping(kind: str, train: Train) -> None:
     [
         ("autoencoder", ("--code", "4"), "was trained with n_code 3, not 4"),
         ("denoising", ("--level", "0.5"), "corruption Masking(proportion=0.25), not Masking(proportion=0.5)"),
-        ("sparse", ("--sparsity-cost", "2"), "sparsity_cost 1.0, not 2.0"),
+        ("sparse", ("--sparsity-cost", "2"), "sparsity_cost 10.0, not 2.0"),
         ("contractive", ("--contraction-cost", "2"), "contraction_cost 0.1, not 2.0"),
     ],
 )
@@ -196,6 +198,8 @@ def test_another_kind_is_not_resumed(train: Train) -> None:
         ("sparse", ("--sparsity", "l2"), "sparsity must be one of"),
         ("sparse", ("--sparsity-target", "1"), "sparsity_target must be in (0, 1), got 1.0"),
         ("sparse", ("--code-activation", "relu"), "code_activation='sigmoid'"),
+        ("sparse", ("--sparsity", "l1", "--sparsity-target", "0.1"), "sparsity_target is for sparsity='kl'"),
+        ("autoencoder", ("--output-mean", "tanh"), "output_mean is that of a Gaussian likelihood"),
         ("contractive", ("--contraction-cost", "-1"), "--contraction-cost"),
     ],
 )
@@ -255,6 +259,49 @@ def test_a_code_as_wide_as_the_data_is_not_compared_with_pca(train: Train) -> No
     assert "PCA with 64 components would reproduce 64 pixels without error" in text
 
 
+def test_evaluate_of_a_sparse_autoencoder_tells_its_mean_activation_beside_the_target(train: Train, run: Run) -> None:
+    description = train("sparse", "--sparsity-target", "0.2").stdout.splitlines()[1]
+    assert "sparsity kl, sparsity target 0.2, sparsity cost 10.0" in description
+    text = run("evaluate", "out/sparse.safetensors", "--limit", "80", "--backend", "numpy").stdout
+    means = _saved("sparse").encode(sg.datasets.load("digits").x_test[:80]).mean(axis=0)
+    of_units = f"of single units {means.min():.3f} to {means.max():.3f}"
+    assert f"mean activation {means.mean():.3f}, {of_units} (target 0.2)\n" in text
+
+
+def test_evaluate_of_an_l1_penalty_tells_the_share_of_the_code_near_zero(train: Train, run: Run) -> None:
+    result = train("sparse", "--sparsity", "l1", "--code-activation", "relu")
+    description = result.stdout.splitlines()[1]
+    assert description.endswith("sparsity l1, sparsity cost 0.1, on 1,442 images of digits")
+    code = _saved("sparse").encode(sg.datasets.load("digits").x_test)
+    share = 100 * (code <= 0.01 * code.max()).mean()
+    assert (
+        f"{share:.1f} % of the code is near 0: below 0.01 of its largest magnitude, {code.max():.3g}\n" in result.stdout
+    )
+
+
+POINTS = ("--data", "double-well", "--likelihood", "gaussian", "--batch-size", "5000")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("autoencoder", {"manifold.png"}),
+        ("denoising", {"vector-field.png"}),
+        ("sparse", {"manifold.png", "mean-activations.png"}),
+        ("contractive", {"manifold.png"}),
+    ],
+)
+def test_points_of_the_plane_have_pictures_and_words_of_their_own(kind: str, more: set[str], run: Run) -> None:
+    result = run("train", kind, *SMALL, *POINTS, "--code", "1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {path.name for path in Path("out").glob("*.png")} == more | {"training-curves.png"}
+    assert "squared errors are sums over the coordinates, not nats\n" in result.stdout
+    assert "squared error of PCA, 1 component " in result.stdout
+    again = run("train", kind, *SMALL, *POINTS, "--overwrite")
+    assert "PCA with 3 components would reproduce 2 coordinates without error\n" in again.stdout
+    assert not re.search("image|pixel", result.stdout + again.stdout)
+
+
 @every_kind
 def test_sampling_is_refused_because_there_is_no_distribution(kind: str, train: Train, run: Run) -> None:
     train(kind)
@@ -274,6 +321,7 @@ def test_the_pictures_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatc
 
         def record(*arguments: Any, name: str = name, original: Any = original, **options: Any) -> Any:
             drawn[name] = arguments
+            drawn.update({f"{name} {option}": value for option, value in options.items()})
             return original(*arguments, **options)
 
         monkeypatch.setattr(plots, name, record)
@@ -291,3 +339,47 @@ def test_the_pictures_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(drawn["latent_clusters"][0], model.encode(data.x_test))
     np.testing.assert_array_equal(drawn["latent_clusters"][1], data.y_test.astype(str))
     assert list(drawn["training_curves"][1]) == ["loss", "reconstruction"]
+    assert (drawn["filters label"], drawn["latent_clusters symbol"]) == ("weight $W_{ij}$", "h")
+
+
+def test_reconstructions_stand_above_those_of_pca_where_it_is_no_copy(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    image_rows = plots.image_rows
+    monkeypatch.setattr(plots, "image_rows", lambda rows, *rest: drawn.append(rows) or image_rows(rows, *rest))
+    run("train", "autoencoder", *SMALL)
+    rows, model, data = drawn.pop(), _saved("autoencoder"), sg.datasets.load("digits")
+    assert list(rows) == ["original", "reconstruction", "PCA"]
+    np.testing.assert_array_equal(rows["reconstruction"], model.reconstruct(rows["original"]))
+    mean, x = data.x_train.mean(axis=0), data.x_train - data.x_train.mean(axis=0)
+    components = np.linalg.svd(x, full_matrices=False)[2][:3]
+    expected = mean + (rows["original"] - mean) @ components.T @ components
+    np.testing.assert_allclose(rows["PCA"], expected, atol=1e-4)
+    run("train", "autoencoder", *SMALL, "--code", "64", "--overwrite")
+    assert not drawn
+
+
+def test_the_pictures_of_a_penalty_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, Any] = {}
+    for name in ("mean_activations", "jacobian_spectrum", "training_curves"):
+        original = getattr(plots, name)
+
+        def record(*arguments: Any, name: str = name, original: Any = original) -> Any:
+            drawn[name] = arguments
+            return original(*arguments)
+
+        monkeypatch.setattr(plots, name, record)
+    x = sg.datasets.load("digits").x_test
+    units = {"loss": "nats per example", "reconstruction": "nats per example"}
+    run("train", "sparse", *SMALL, "--sparsity-target", "0.2")
+    code, target = drawn["mean_activations"]
+    np.testing.assert_array_equal(code, _saved("sparse").encode(x))
+    assert target == 0.2
+    assert drawn["training_curves"][1:] == (("loss", "reconstruction", "penalty"), units | {"penalty": "nats"})
+    run("train", "sparse", *SMALL, "--sparsity", "l1", "--overwrite")
+    assert drawn["mean_activations"][1] is None
+    assert drawn["training_curves"][2]["penalty"] == "$\\|h\\|_1$ per example"
+    run("train", "contractive", *SMALL)
+    np.testing.assert_array_equal(drawn["jacobian_spectrum"][0], _saved("contractive").encoder_jacobian(x[:100]))
+    assert drawn["training_curves"][2]["penalty"] == "$\\|\\partial h / \\partial x\\|_F^2$ per example"

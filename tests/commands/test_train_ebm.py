@@ -192,9 +192,9 @@ def test_models_of_intensities_refuse_points(model: str, run: Run) -> None:
 @pytest.mark.parametrize(
     ("model", "pictures"),
     [
-        ("vae", {"training-curves.png", "latent-kl.png"}),
+        ("vae", {"training-curves.png", "latent-kl.png", "latent-correlation.png"}),
         ("rbm", {"free-energies.png", "free-energy-gap.png"}),
-        ("autoencoder", {"training-curves.png"}),
+        ("autoencoder", {"manifold.png", "training-curves.png"}),
     ],
 )
 def test_gaussian_models_take_points_and_draw_no_images(model: str, pictures: set[str], run: Run) -> None:

@@ -10,16 +10,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.special import logsumexp
 
 import scratchgen as sg
+from scratchgen import plots
 from scratchgen.datasets import Dataset
 from scratchgen.schedules import LinearWarmup
 
 from .conftest import Result, Run
 
 KINDS = {"cvae": sg.ConditionalVAE, "m1": sg.M1, "m2": sg.M2, "pc-vae": sg.PredictionConstrainedVAE}
-OF_VAE = {"reconstructions.png", "samples.png", "training-curves.png", "latent-clusters.png", "latent-kl.png"}
+OF_VAE = {
+    "reconstructions.png",
+    "samples.png",
+    "training-curves.png",
+    "latent-clusters.png",
+    "latent-histograms.png",
+    "latent-kl.png",
+    "latent-correlation.png",
+}
 OF_CLASSES = {"reconstructions.png", "training-curves.png", "style-transfer.png", "class-samples.png"}
 OF_CLASSES |= {"style-clusters.png"}
 PICTURES = {"cvae": OF_CLASSES, "m1": OF_VAE, "m2": OF_CLASSES, "pc-vae": OF_VAE}
@@ -119,6 +129,36 @@ def test_all_labels_can_be_asked_for(train: Train) -> None:
     assert "300 of them labelled" in train("m2", "--labels", "all").stdout
 
 
+@every
+def test_defaults_are_those_of_the_data(kind: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, tuple[Any, Any]] = {}
+    monkeypatch.setattr(
+        "scratchgen.commands.train.train_model",
+        lambda run, model_class, settings, *rest, **options: asked.update({run.data: (run, settings)}),
+    )
+    for data in ("digits", "mnist"):
+        assert run("train", kind, "--data", data).exit_code == 0
+    expected = {"digits": (60, 10, "gaussian", 0.2, 10.0), "mnist": (10, 50, "bernoulli", 1.0, 0.1)}
+    for data, (epochs, n_latent, likelihood, sigma, weight) in expected.items():
+        settings = {"n_latent": n_latent, "likelihood": likelihood, "sigma": sigma, "hidden": (500,)}
+        settings |= {"classification_weight": weight} if kind == "m2" else {}
+        assert asked[data][0].epochs == epochs
+        found = {"sigma": 1.0} | asked[data][1]
+        assert found | settings == found
+
+
+@every
+@pytest.mark.parametrize("options", [("--binarise",), ("--likelihood", "bernoulli")], ids=["states", "bernoulli"])
+def test_a_bernoulli_likelihood_of_the_digits_has_no_sigma(kind: str, options: tuple[str, ...], train: Train) -> None:
+    assert train(kind, *options).exit_code == 0
+    settings = _saved(kind).settings
+    assert (settings["likelihood"], settings["sigma"]) == ("bernoulli", 1.0)
+    assert settings["binarise"] == (options == ("--binarise",))
+    assert "sigma is that of a Gaussian" in train(kind, *options, "--sigma", "0.2", "--out", "other").error
+    states = ("--binarise", "--likelihood", "gaussian")
+    assert "binarise is for a Bernoulli" in train(kind, *states, "--out", "other").error
+
+
 COMMON = (
     "--latent 4 --activation relu --sigma learned --likelihood gaussian --output-mean sigmoid --beta 0.5 --draws 2 "
 )
@@ -198,7 +238,7 @@ def test_resuming_equals_not_stopping(kind: str, train: Train) -> None:
         ("m2", ("--label-seed", "1"), "out/m2-labels.npy holds other labels"),
         ("cvae", ("--labels", "50"), "out/cvae-labels.npy holds other labels"),
         ("m1", ("--classifier", "svm"), "was trained with classifier 'logistic', not 'svm'"),
-        ("m2", ("--classification-weight", "2"), "was trained with classification_weight 0.1, not 2.0"),
+        ("m2", ("--classification-weight", "2"), "was trained with classification_weight 10.0, not 2.0"),
         ("pc-vae", ("--consistency-weight", "2"), "was trained with consistency_weight 10.0, not 2.0"),
     ],
 )
@@ -220,6 +260,27 @@ def test_a_run_is_not_resumed_without_its_labels(content: bytes | None, train: T
     assert "cannot read which labels the run has seen" in train("m2", "--epochs", "2", "--resume").error
 
 
+@every
+def test_curves_compare_with_validation_what_means_the_same_where_labels_are_missing(
+    kind: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Figure] = {}
+    original = plots.training_curves
+
+    def record(*arguments: Any, **options: Any) -> Figure:
+        drawn["curves"] = original(*arguments, **options)
+        return drawn["curves"]
+
+    monkeypatch.setattr(plots, "training_curves", record)
+    run("train", kind, *SMALL, "--out", "out")
+    two = {"reconstruction", "KL"} | {"cvae": {"loss"}, "m1": {"loss"}, "m2": {"classification", "accuracy"}}.get(
+        kind, {"prediction", "accuracy"}
+    )
+    assert {ax.get_title() for ax in drawn["curves"].axes if len(ax.lines) == 2} == two
+    one = {"m2": {"loss", "class KL"}, "pc-vae": {"loss", "consistency", "aggregate"}}.get(kind, set())
+    assert {ax.get_title() for ax in drawn["curves"].axes if len(ax.lines) == 1} == one
+
+
 # ----------------------------------------------------------------------------------------------- M1 + M2
 
 
@@ -230,6 +291,12 @@ def test_codes_of_a_vae_are_learnt_from(stacked: Train) -> None:
     np.testing.assert_array_equal(model.vae.theta, vae.theta)
     assert (model.n_latent, model.sigma, model.class_prior, model.activation) == (2, "learned", "estimated", "softplus")
     assert _wrong(result.stdout)[0] == _errors(model.predict(FEWER.x_test), FEWER.y_test)
+
+
+@pytest.mark.parametrize("sigma", ["1", "0.2"])  # the defaults of pixels
+def test_a_sigma_of_the_codes_that_is_asked_for_is_theirs(sigma: str, stacked: Train) -> None:
+    stacked("--sigma", sigma)
+    assert _saved("m2").sigma == float(sigma)
 
 
 def test_codes_of_m1_are_learnt_from(train: Train) -> None:
@@ -255,7 +322,7 @@ def test_resuming_asks_for_the_same_codes(stacked: Train, train: Train) -> None:
     ("options", "message"),
     [
         (("--binarise",), "binarise is not to be chosen where codes of a VAE are the data"),
-        (("--likelihood", "gaussian"), "likelihood is not to be chosen"),
+        (("--likelihood", "gaussian"), "likelihood is not to be chosen"),  # that of digits by default
         (("--channels", "4"), "the codes of a VAE are no images: leave --channels out"),
         (("--features", "out/m2.safetensors"), "takes a VAE or an M1, out/m2.safetensors holds a model of kind M2"),
         (("--features", "nowhere"), "nowhere does not exist"),

@@ -104,6 +104,15 @@ def test_a_fit_that_fails_leaves_the_earlier_one(run: Run, without_pictures: Non
     assert Path("out/linear.safetensors").read_bytes() == before
 
 
+def test_as_many_latent_variables_as_pixels_are_an_error_that_leaves_the_earlier_fit(
+    run: Run, without_pictures: None
+) -> None:
+    _train(run)
+    before = Path("out/linear.safetensors").read_bytes()
+    assert "n_latent must be below n_visible = 64, got 64" in _train(run, "--latent", "64", "--overwrite").error
+    assert Path("out/linear.safetensors").read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_written_is_found_before_the_fit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LinearGaussianModel, "fit", lambda *arguments: pytest.fail("fitted"))
     Path("file").touch()
@@ -130,3 +139,11 @@ def test_the_pictures_are_of_this_model(run: Run, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(drawn["variance_spectrum"][1], model.params.W)
     assert drawn["variance_spectrum"][2] == pytest.approx(math.exp(model.params.log_sigma[0]))
     np.testing.assert_array_equal(drawn["reconstructions"][1], model.reconstruct(drawn["reconstructions"][0]))
+
+
+def test_points_are_called_points(run: Run) -> None:
+    result = run("train", "linear", "--data", "rings", "--latent", "1", "--backend", "numpy", "--out", "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "nats per point, mean ± standard error over the points" in result.stdout
+    assert "squared errors are sums over the coordinates, not nats" in result.stdout
+    assert not re.search("pixel|image", result.stdout)

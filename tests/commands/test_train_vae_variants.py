@@ -24,6 +24,9 @@ SMALL = {
     "conv-vae": ("--channels", "2,3", "--dense", "4"),
 }
 EVERY_RUN = {"history.csv", "reconstructions.png", "samples.png", "training-curves.png"}
+OF_PLANE = {"latent-plane.png", "latent-plane-linear.png"}
+OF_SEVERAL = {"latent-kl.png", "latent-correlation.png"}  # latent variables
+OF_LABELS = {"latent-clusters.png", "latent-histograms.png"}
 NUMPY = ("--backend", "numpy", "--quiet")
 
 Train = Callable[..., Result]
@@ -65,10 +68,10 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> Dataset:
 @pytest.mark.parametrize(
     ("kind", "options", "more"),
     [
-        ("iwae", (), {"latent-clusters.png", "latent-kl.png"}),
-        ("iwae", ("--latent", "2"), {"latent-clusters.png", "latent-plane.png"}),
-        ("conv-vae", (), {"latent-clusters.png", "latent-plane.png"}),
-        ("conv-vae", ("--latent", "3", "--data", "bars-and-stripes"), {"latent-kl.png"}),  # it has no labels
+        ("iwae", (), OF_LABELS | OF_SEVERAL),
+        ("iwae", ("--latent", "2"), OF_LABELS | OF_PLANE),
+        ("conv-vae", (), OF_LABELS | OF_PLANE),
+        ("conv-vae", ("--latent", "3", "--data", "bars-and-stripes"), OF_SEVERAL),  # it has no labels
     ],
 )
 def test_a_run_leaves_its_files_and_lists_them(kind: str, options: tuple[str, ...], more: set[str], run: Run) -> None:
@@ -131,11 +134,37 @@ def test_the_importance_weighted_model_is_that_of_burda_et_al_by_default(run: Ru
     assert vae.step == 2  # 30 images in batches of 20
 
 
-def test_the_convolutional_model_is_that_of_keras_by_default(run: Run) -> None:
+def test_the_convolutional_model_is_that_of_keras_with_a_wider_dense_layer_by_default(run: Run) -> None:
     run("train", "conv-vae", "--data", "bars-and-stripes", "--epochs", "1", *NUMPY)
     vae = _saved("conv-vae", "runs/conv-vae")
     assert type(vae) is ConvVAE
-    assert vae.settings == ConvVAE((4, 4), backend="numpy").settings
+    assert vae.settings == ConvVAE((4, 4), n_dense=128, backend="numpy").settings
+
+
+GAUSSIAN = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": 0.1}
+LARGE = {"channels": (32, 64, 128), "n_dense": 256, "n_latent": 64}
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ("", LARGE | GAUSSIAN),
+        ("--latent 3 --sigma learned", LARGE | GAUSSIAN | {"n_latent": 3, "sigma": "learned"}),
+        ("--likelihood bernoulli", LARGE),
+    ],
+)
+def test_colour_images_have_defaults_of_their_own(
+    options: str, settings: dict[str, Any], colours: Dataset, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scratchgen.commands.train.save_pictures", lambda model, data, folder: {})
+    result = run("train", "conv-vae", *options.split(), "--epochs", "1", *NUMPY)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert _saved("conv-vae", "runs/conv-vae").settings == ConvVAE((4, 6, 3), **settings, backend="numpy").settings
+
+
+def test_gaussian_pixels_are_scaled_like_intensities(train: Train) -> None:
+    train("conv-vae", "--likelihood", "gaussian")
+    assert _saved("conv-vae").settings | GAUSSIAN | {"n_latent": 2} == _saved("conv-vae").settings
 
 
 @pytest.mark.parametrize(
@@ -181,15 +210,15 @@ def test_the_bound_of_the_training_is_printed(train: Train) -> None:
 
 
 def test_colour_images_are_learnt_drawn_and_sampled(colours: Dataset, run: Run) -> None:
-    result = _train(run, "conv-vae")
+    result = _train(run, "conv-vae", "--latent", "2")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "conv 3-4-2, decoder 2-1×2×3-transposed 3-transposed 2-4×6×3" in result.stdout
     assert {path.name for path in Path("out").glob("*.png")} == {
         "reconstructions.png",
         "samples.png",
         "training-curves.png",
-        "latent-plane.png",
-        "latent-clusters.png",
+        *OF_PLANE,
+        *OF_LABELS,
     }
     sampled = run("sample", "out/conv-vae.safetensors", "-n", "3", "--out", "x.npy", "--out", "x.png", *NUMPY[:2])
     assert sampled.exit_code == 0

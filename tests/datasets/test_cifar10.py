@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from scratchgen import datasets
+from scratchgen.datasets import files
 from scratchgen.datasets.cifar10 import (
+    CIFAR10,
     CIFAR10_SUBSET,
     CLASSES,
     parse_records,
     read_cifar10,
     read_cifar10_subset,
 )
-from scratchgen.datasets.files import Collection, find
-from scratchgen.errors import FileFormatError
+from scratchgen.datasets.files import Collection, PublishedFile, find
+from scratchgen.errors import FileFormatError, InputError
 
 NAMES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
 IMAGES = np.random.Generator(np.random.PCG64(2)).integers(0, 256, (12, 32, 32, 3), np.uint8)  # two in each batch
@@ -93,6 +95,23 @@ def test_the_subset_bears_a_name_of_its_own(small_subset: Collection) -> None:
     np.testing.assert_array_equal(data.x_train.reshape(3, 32, 32, 3) * 255, IMAGES[:3])
     np.testing.assert_array_equal(data.x_test.reshape(2, 32, 32, 3) * 255, IMAGES[10:])
     np.testing.assert_array_equal(data.y_test, LABELS[10:])
+
+
+def test_where_the_whole_is_nowhere_its_subset_is_named_if_that_is_here(
+    small_subset: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(address: str, file: PublishedFile, folder: Path) -> None:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(files, "fetch", refuse)
+    whole = replace(CIFAR10, subset=small_subset)
+    advice = "A subset of it is on this machine: 'cifar10-subset'."
+    with pytest.raises(InputError, match=f"'cifar10' is not on this machine.* {advice}$"):
+        read_cifar10(whole)
+    (folder / small_subset.files[1].name).unlink()
+    with pytest.raises(InputError, match=r"try again with a network connection\.$"):
+        read_cifar10(whole)
+    assert CIFAR10.subset is CIFAR10_SUBSET
 
 
 @pytest.mark.parametrize("position", [0, 1])

@@ -1,8 +1,9 @@
 """A stand-in for CuPy and cuBLAS on a machine without a GPU.
 
 It computes with NumPy, refuses what CuPy refuses, and counts. Its arrays are no NumPy arrays: they cannot be mixed with
-them, and every way in which a value leaves the device, each of which would make the host wait, is counted. Numba's
-kernels run in the simulator, and `cublasGemmEx` is a function that reads matrices by address, stored by columns.
+them, and everything that makes the host wait is counted: a value that leaves the device, a sort, a result whose size
+depends on values. Numba's kernels run in the simulator, and `cublasGemmEx` is a function that reads matrices by
+address, stored by columns.
 
 While a stream is captured nothing is computed: what is asked for goes to a tape, with the arrays and the numbers that
 it was asked with, and the results are NaN until the tape is played.
@@ -14,7 +15,7 @@ import ctypes
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -28,6 +29,9 @@ from scratchgen.training import graphs
 
 LARGE = 256  # bytes: above a bias of these small models, below the activations of a batch
 BY_CUBLAS = ("matmul", "dot", "vdot", "einsum", "tensordot")  # in CuPy
+WAITING = {"argpartition", "argsort", "lexsort", "partition", "sort"}  # Thrust waits for its stream when it has sorted
+WAITING |= {"argwhere", "compress", "extract", "flatnonzero", "nonzero", "unique"}  # how large is the result?
+MOST_JOINED = 8  # CuPy sends the addresses of more arrays to the device
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Counts:
     products : int
         Calls of `cublasGemmEx`.
     host_reads, uploads : list
-        How a value came to the host, and how an array of the host went to the device.
+        How a value came to the host or else made it wait, and how an array of the host went to the device.
     large_allocations : int
         New arrays of more than `LARGE` bytes.
     """
@@ -77,6 +81,11 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def data(self) -> Any:
         return SimpleNamespace(ptr=self.values.ctypes.data)
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        address, dtype = self.values.ctypes.data, self.values.dtype.str
+        return {"shape": self.shape, "strides": self.strides, "typestr": dtype, "data": (address, False), "version": 3}
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -84,8 +93,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError("implicit conversion to a NumPy array")
 
     def _read(self, how: str) -> np.ndarray:
-        assert self.device.tape is None, f"{how}: the host cannot read while a stream is captured"
-        self.device.counts.host_reads.append(how)
+        self.device.wait(how)
         return self.values
 
     def __float__(self) -> float:
@@ -103,8 +111,13 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> DeviceArray:
         plain = self.device.unwrap(index)
         if isinstance(index, DeviceArray):
+            if plain.dtype == bool:
+                self.device.wait("boolean index")
             return self.device.computed(lambda: self.values[plain])
-        return self.device.wrap(np.asarray(self.values[plain]))
+        plain = plain if isinstance(plain, tuple) else (plain,)
+        return self.device.wrap(
+            self.values[plain if any(i is ... for i in plain) else (*plain, ...)]
+        )  # a view of one number, too
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index, value = self.device.unwrap(index), self.device.unwrap(value)
@@ -122,8 +135,19 @@ class Device:
         self.counts = Counts()
         self.tape: list[Callable[[], Any]] | None = None
         self.kept: list[Any] = []  # the memory of captures: a tape holds addresses
+        self.converted: list[int] = []  # the addresses of which Numba has been asked to make a view
         self.module = _Module(self)
         self.backend = Backend("cuda", self.module, "cuda")
+
+    def wait(self, why: str) -> None:
+        """Count that the host waits."""
+        assert self.tape is None, f"{why}: the host cannot wait while a stream is captured"
+        self.counts.host_reads.append(why)
+
+    def upload(self, how: str) -> None:
+        """Count that the host sends an array."""
+        assert self.tape is None, f"{how}: the host cannot send arrays while a stream is captured"
+        self.counts.uploads.append(how)
 
     def do(self, action: Callable[[], Any]) -> None:
         """Do what has no result: now, or when the tape is played."""
@@ -161,10 +185,15 @@ class Device:
 
     def wrapped(self, function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
         """Return a function of NumPy's as one of device arrays."""
+        name = name or function.__name__
 
         def call(*args: Any, **options: Any) -> Any:
-            if (name or function.__name__) in BY_CUBLAS:
+            if name in BY_CUBLAS:
                 raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+            if name in WAITING:
+                self.wait(name)
+            if name in ("concatenate", "stack") and len(args[0]) > MOST_JOINED:
+                self.upload(name)
             plain = [self.unwrap(x) for x in args]
             plain_options = {key: self.unwrap(value) for key, value in options.items()}
             out = options.get("out")
@@ -172,11 +201,24 @@ class Device:
                 self.counts.array_launches += 1
                 self.do(lambda: function(*plain, **plain_options))
                 return out[0] if isinstance(out, tuple) else out
-            if (name or function.__name__) in ("reshape", "transpose", "ravel", "squeeze", "broadcast_to"):
-                return self.wrap(function(*plain, **plain_options))
+            if name in ("reshape", "transpose", "ravel", "squeeze", "broadcast_to"):
+                result = function(*plain, **plain_options)
+                of = function.__self__ if isinstance(getattr(function, "__self__", None), np.ndarray) else plain[0]
+                if np.may_share_memory(result, of):
+                    return self.wrap(result)
             return self.computed(lambda: function(*plain, **plain_options))
 
         return call
+
+    def convert(self, interface: dict[str, Any], sync: bool) -> np.ndarray:
+        """Return what a kernel of the simulator takes, made from an address as Numba makes a view."""
+        assert not sync
+        (address, _), shape, strides = interface["data"], interface["shape"], interface["strides"]
+        self.converted.append(address)
+        dtype = np.dtype(interface["typestr"])
+        n_bytes = sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) + dtype.itemsize
+        memory = (ctypes.c_char * (n_bytes if 0 not in shape else 0)).from_address(address)
+        return np.ndarray(shape, dtype, memory, strides=strides)
 
 
 class _Stream:
@@ -211,7 +253,7 @@ class _Module(ModuleType):
         super().__init__("cupy")
         self._device = device
         self.cuda = SimpleNamespace(
-            Device=lambda: SimpleNamespace(cublas_handle=1),
+            Device=lambda: _Gpu(),
             get_device_id=lambda: 0,
             get_current_stream=lambda: self.cuda.stream,
             Stream=lambda non_blocking: _Stream(device),
@@ -234,8 +276,7 @@ class _Module(ModuleType):
     def asarray(self, x: Any, dtype: Any = None, order: str | None = None) -> DeviceArray:
         if isinstance(x, DeviceArray):
             return DeviceArray(np.asarray(x.values, dtype=dtype, order=order), self._device)
-        assert self._device.tape is None, "the host cannot send arrays while a stream is captured"
-        self._device.counts.uploads.append("asarray")
+        self._device.upload("asarray")
         return DeviceArray(np.array(x, dtype=dtype, order=order), self._device)
 
     def empty(self, shape: Any, dtype: Any = float) -> DeviceArray:
@@ -244,6 +285,10 @@ class _Module(ModuleType):
 
     def empty_like(self, x: DeviceArray) -> DeviceArray:
         return self.empty(x.shape, x.dtype)
+
+
+class _Gpu(nullcontext):
+    cublas_handle = 1
 
 
 @contextmanager
@@ -260,19 +305,27 @@ class StandInCublas:
     ----------
     calls : list of tuple
         The arguments of each call of `cublasGemmEx`.
+    n_destroyed : int
+        Handles that were given back.
     """
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.calls: list[tuple[Any, ...]] = []
+        self.n_destroyed = 0
         number, address = ctypes.c_int, ctypes.c_void_p
         succeed = {"cublasCreate_v2": (address,), "cublasSetStream_v2": (address, address)}
         succeed |= {"cublasSetWorkspace_v2": (address, address, ctypes.c_size_t)}
         for name, arguments in succeed.items():
             setattr(self, name, ctypes.CFUNCTYPE(number, *arguments)(lambda *_: 0))
+        self.cublasDestroy_v2 = ctypes.CFUNCTYPE(number, address)(self._destroy)
         matrix = (address, number, number)
         arguments = (address, *[number] * 5, address, *matrix, *matrix, address, *matrix, number, number)
         self.cublasGemmEx = ctypes.CFUNCTYPE(number, *arguments)(self._gemm)
+
+    def _destroy(self, _: Any) -> int:
+        self.n_destroyed += 1
+        return 0
 
     def _gemm(self, *call: Any) -> int:
         _, flag_a, flag_b, m, n, k, _, a, a_type, lda, b, b_type, ldb, _, c, c_type, ldc, *_ = call
@@ -307,16 +360,17 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     def counted(kernel: Any, blocks: int, threads: int, args: tuple[Any, ...], shared_bytes: int = 0) -> None:
         name = f"{kernel.function.__module__.rpartition('.')[2]}.{kernel.function.__name__}"
         device.counts.launches[name] += 1
-        plain = tuple(map(device.unwrap, args))
+        plain = tuple(_cuda.kept_view(x) if isinstance(x, DeviceArray) else x for x in args)
         device.do(lambda: launch(kernel, blocks, threads, plain, shared_bytes))
 
     library = cublas.declared(StandInCublas(device))
     monkeypatch.setitem(sys.modules, "cupy", device.module)
     monkeypatch.setattr(_cuda.CudaKernel, "_launch", counted)
+    monkeypatch.setattr(_cuda.cuda, "from_cuda_array_interface", device.convert, raising=False)
+    monkeypatch.setattr(_cuda, "_views", {})
     monkeypatch.setattr(cublas, "library", lambda: library)
-    for kept in (cublas._handle, graphs._capture_stream):
-        kept.cache_clear()
+    monkeypatch.setattr(cublas, "_of_thread", cublas._OfThread())
+    graphs._capture_stream.cache_clear()
     with _cuda.launch_shape(1, 1):  # the simulator needs a thread of the host for each of its own
         yield device
-    for kept in (cublas._handle, graphs._capture_stream):
-        kept.cache_clear()
+    graphs._capture_stream.cache_clear()

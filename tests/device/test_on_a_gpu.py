@@ -28,6 +28,12 @@ MODELS = {
     "CD": lambda: sg.RBM(N_VISIBLE, 500, backend="cuda"),
     "PCD": lambda: _persistent(sg.RBM(N_VISIBLE, 500, backend="cuda")),
     "PCD, in shared memory": lambda: _persistent(sg.RBM(N_VISIBLE, 5, backend="cuda")),
+    "EBM": lambda: sg.EnergyModel(N_VISIBLE, dynamics=sg.Langevin(n_steps=5), max_norm=1.0, backend="cuda"),
+    "ConvEBM": lambda: sg.ConvEnergyModel((28, 28), dynamics=sg.Langevin(n_steps=5), box=(0, 1), backend="cuda"),
+    "score matching": lambda: sg.EnergyModel(N_VISIBLE, loss="score-matching", backend="cuda"),
+    "denoising autoencoder": lambda: sg.DenoisingAutoencoder(N_VISIBLE, backend="cuda"),
+    "sparse autoencoder": lambda: sg.SparseAutoencoder(N_VISIBLE, backend="cuda"),
+    "contractive autoencoder": lambda: sg.ContractiveAutoencoder(N_VISIBLE, (), backend="cuda"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import scratchgen
+import scratchgen as sg
 from scratchgen.backend import BACKEND_NAMES, get_backend
 from scratchgen.errors import BackendError, BackendWarning
 from scratchgen.kernels import cublas
 from scratchgen.kernels.cublas import library
 from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.linear import LinearParams, dense_forward
+from scratchgen.training.graphs import PlainStep
 
 FACTORS = ("rows", "columns", "part of rows", "part of columns", "every second", "reversed", "broadcast")
 PRODUCTS = ("new", "rows", "columns", "every second")
@@ -95,6 +97,16 @@ def test_without_cublas_products_are_left_to_cupy(device, monkeypatch):
         matmul(device.module.zeros((2, 3)), device.module.zeros((3, 2)))
 
 
+def test_the_handle_of_a_thread_that_has_ended_is_given_back(device):
+    a = device.module.zeros((2, 2))
+    matmul(a, a)
+    for n_ended in (1, 2):
+        thread = threading.Thread(target=matmul, args=(a, a))
+        thread.start()
+        thread.join()
+        assert cublas.library().n_destroyed == n_ended
+
+
 def test_a_status_of_cublas_is_an_error():
     with pytest.raises(BackendError, match="status 14"):
         cublas.check(14)
@@ -104,7 +116,7 @@ BY_THE_LIBRARY = {"gaussian_divergences.py"}  # stacks of small matrices, in no 
 
 
 def test_everything_else_multiplies_matrices_in_one_place():
-    root = Path(scratchgen.__file__).parent
+    root = Path(sg.__file__).parent
     kernels = Path(cublas.__file__).parent
     files = [path for name in ("ops", "nn", "models", "samplers") for path in (root / name).rglob("*.py")]
     files += [path for path in kernels.glob("*.py") if path.name not in ("matmul.py", "cublas.py")]
@@ -155,6 +167,35 @@ def test_cublas_is_asked_for_the_precision_of_the_backend(device, precision):
     factor_types, product_type, compute_type = (call[8], call[11]), call[15], call[17]
     assert product_type == 0
     assert (factor_types, compute_type) == {"tf32": ((0, 0), 77), "float16": ((2, 2), 68)}[precision]
+
+
+@pytest.mark.simulator
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda backend: sg.VAE(7, hidden=(5,), n_latent=2, backend=backend),
+        lambda backend: sg.VAE(7, hidden=(), n_latent=2, backend=backend),
+        lambda backend: sg.RBM(7, 5, backend=backend),
+    ],
+    ids=["VAE", "VAE without hidden layers", "RBM"],
+)
+def test_all_layers_of_a_vae_have_the_precision_of_the_backend_and_an_rbm_none(device, make):
+    model = make(replace(device.backend, precision="tf32"))
+    PlainStep(model).evaluate_(device.module.zeros((3, 7), dtype=np.float32))
+    assert {call[17] for call in cublas.library().calls} == ({68} if isinstance(model, sg.RBM) else {77})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(2**31, 1, 1), (1, 2**31, 1), (1, 1, 2**31)], ids=str)
+def test_sizes_that_cublas_cannot_count_are_refused(rows, inner, columns, dtype):
+    def stored_by_rows(*shape):  # there is no memory behind it
+        return np.lib.stride_tricks.as_strided(
+            np.zeros(1, dtype), shape, (shape[1] * dtype().itemsize, dtype().itemsize), writeable=False
+        )
+
+    matrices = stored_by_rows(rows, columns), stored_by_rows(rows, inner), stored_by_rows(inner, columns)
+    with pytest.raises(BackendError, match=r"2147483648.*cuBLAS counts.*below 2\*\*31"):
+        cublas.gemm_arguments(*matrices)
 
 
 @pytest.mark.parametrize("name", BACKEND_NAMES[:2])

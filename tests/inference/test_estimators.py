@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -119,6 +120,27 @@ def test_elbo_error_is_the_divergence_of_the_widened_posterior():
     assert error == pytest.approx(8 * 0.5 * (0.5 - math.log(1.5)), rel=1e-9)
 
 
+def test_errors_are_root_mean_squares_of_what_the_public_functions_return(model):
+    x = model.sample(7)
+    found = likelihood_errors(model, x, 40, sg.Stream(3, "numpy"), widening=1.7)
+    stream, (mean, log_var) = sg.Stream(3, "numpy"), model.encode(x)
+    log_var = log_var + math.log(1.7)
+    estimates = (
+        prior_log_likelihood(x, Z, model.nll, 40, stream),
+        log_likelihood(x, mean, log_var, model.nll, 40, stream),
+        exact_elbo(model, x, mean, log_var),
+    )
+    for error, estimate in zip(found, estimates, strict=True):
+        deviation = estimate - model.log_likelihood(x)
+        assert error == pytest.approx(np.sqrt(np.mean(deviation**2)), rel=1e-12)
+        if estimate is not estimates[2]:  # the ELBO is off by the same for every example
+            assert error > 1.02 * abs(deviation.mean())
+
+
+def test_log_likelihood_of_a_vae_takes_5000_draws_unless_asked_otherwise():
+    assert inspect.signature(sg.VAE.log_likelihood).parameters["n_samples"].default == 5000
+
+
 def test_jensen_gap_is_half_the_variance_for_a_gaussian_logarithm_and_zero_for_equal_weights(stream):
     np.testing.assert_allclose(jensen_gap(np.full((6, 2), -40.0)), 0, atol=1e-13)
     log_weight = 0.3 * stream.normal((200_000, 2), "float64") - 5
@@ -173,6 +195,57 @@ def test_score_function_varies_more_than_the_baseline_and_that_more_than_the_rep
         assert with_baseline > 2 * reparameterised
 
 
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_var": np.zeros((N, 1))}, r"log_var must have shape \(n, n_latent\) = \(3, 2\), got \(3, 1\)"),
+        ({"log_var": np.full((N, Z), np.nan)}, "log_var has NaN or infinite values"),
+        ({"mean": np.zeros((N, 1))}, r"mean must have shape \(n, n_latent\) = \(3, 2\), got \(3, 1\)"),
+        ({"mean": np.zeros((2, N, Z))}, r"mean must have shape \(n, n_latent\) = \(3, 2\), got \(2, 3, 2\)"),
+        ({"x": np.zeros((1, 4))}, r"mean must have shape \(n, n_latent\) = \(1, 2\), got \(3, 2\)"),
+        ({"x": np.zeros((N, 3))}, r"x must have shape \(n, 4\), got \(3, 3\)"),
+    ],
+)
+@pytest.mark.parametrize("function", ["exact_elbo", "exact_elbo_gradient", "elbo_gradient_draws"])
+def test_parameters_of_q_that_do_not_fit_are_an_error_and_not_broadcast(function, change, message, model, x, q, stream):
+    arguments = list(({"x": x, "mean": q[0], "log_var": q[1]} | change).values())
+    functions = {
+        "exact_elbo": lambda: exact_elbo(model, *arguments),
+        "exact_elbo_gradient": lambda: exact_elbo_gradient(model, *arguments),
+        "elbo_gradient_draws": lambda: elbo_gradient_draws(model, *arguments, 2, stream),
+    }
+    with pytest.raises(sg.InputError, match=message):
+        functions[function]()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: likelihood_errors(model, np.zeros((2, 4)), 5, sg.Stream(0), 0), "widening must be a finite num"),
+        (lambda model: likelihood_errors(model, np.zeros((2, 4)), 5, sg.Stream(0), -1), "widening must be a finite nu"),
+        (lambda model: likelihood_errors(model, np.zeros((2, 3)), 5, sg.Stream(0)), r"x must have shape \(n, 4\)"),
+        (
+            lambda model: elbo_draws(np.zeros((2, 4)), np.zeros((2, 2)), np.zeros((2, 1)), model.nll, 5, sg.Stream(0)),
+            r"log_var must have shape \(n, n_latent\) = \(2, 2\), got \(2, 1\)",
+        ),
+        (
+            lambda model: elbo_draws(np.zeros((2, 4)), np.zeros((2, 2)), np.zeros((2, 2)), model.nll, 0, sg.Stream(0)),
+            "n_samples must be an integer >= 1",
+        ),
+        (lambda model: prior_log_likelihood(np.zeros(4), Z, model.nll, 5, sg.Stream(0)), r"x must have shape \(n, n_"),
+        (lambda model: jensen_gap(np.zeros(3)), r"log_weight must have shape \(k, n\) with k >= 1, got \(3,\)"),
+        (lambda model: jensen_gap(np.zeros((0, 3))), r"log_weight must have shape \(k, n\) with k >= 1, got \(0, 3\)"),
+        (lambda model: jensen_gap("abc"), "log_weight must hold real numbers"),
+    ],
+)
+def test_what_cannot_be_estimated_is_an_error(call, message, model):
+    with pytest.raises(sg.InputError, match=message):
+        call(model)
+
+
 # ---- divergences and units ----
 
 
@@ -189,11 +262,22 @@ def test_monte_carlo_divergence_agrees_with_the_closed_form_within_its_standard_
     assert 0.6 < deviations.std() < 1.4
 
 
+def test_standard_error_is_that_of_a_mean_of_independent_draws():
+    found = monte_carlo_kl([[1.0], [2.0], [4.0], [9.0]], lambda x: x[:, 0], lambda x: 0 * x[:, 0])
+    assert found.kl == 4
+    assert found.standard_error == pytest.approx(math.sqrt((9 + 4 + 0 + 25) / 3) / math.sqrt(4), rel=1e-15)
+
+
 @pytest.mark.parametrize(
     ("draws", "log_p", "message"),
     [
         (np.zeros((1, 2)), lambda x: x[:, 0], "the number of draws must be an integer >= 2, got 1"),
         (np.zeros((3, 2)), lambda x: np.full(3, -np.inf), "where p is 0 the divergence is infinite"),
+        (np.zeros((3, 2)), lambda x: x[:, :1], r"log_p\(x\) must have shape \(3,\), a number a draw, got \(3, 1\)"),
+        (np.zeros((3, 2)), lambda x: x[:2, 0], r"log_p\(x\) must have shape \(3,\), a number a draw, got \(2,\)"),
+        (np.zeros((3, 2)), lambda x: 0.0, r"log_p\(x\) must have shape \(3,\), a number a draw, got \(\)"),
+        (1.0, lambda x: x[:, 0], "x must be an array with at least one element"),
+        ([[np.nan], [0.0]], lambda x: x[:, 0], "x has NaN or infinite values"),
     ],
 )
 def test_divergence_that_cannot_be_estimated_is_an_error(draws, log_p, message):

@@ -213,6 +213,19 @@ def _sweeps(n_more_visible: int, n_more_hidden: int, starts_from: str = "states"
     return arguments
 
 
+def _keys(draws: Draws) -> Arguments:
+    """Sixteen keys that are neighbours or equal, on both sides of the middle, and as many as the case has elsewhere."""
+    few = np.arange(16, dtype=np.uint64) % np.uint64(5) + np.uint64(2**63 - 2)
+    return {"keys": np.concatenate([few, draws.vector().astype(np.float64).view(np.uint64) << np.uint64(9)])}
+
+
+def _masking(draws: Draws) -> Arguments:
+    """A quarter of each row, but for the last element: a NaN there is to be seen."""
+    keys = np.floor(20 * draws.uniform(draws.rows, draws.columns).astype(np.float64))  # some are equal
+    keys.reshape(-1)[-1:] = 20
+    return {"x": draws.matrix(), "keys": keys, "n_masked": draws.columns // 4 + 1 if draws.columns > 1 else 1}
+
+
 def _ising(draws: Draws) -> Arguments:
     sides = 2 + 2 * (draws.columns // 2 % 3), 2 + 2 * (draws.columns % 5)
     spins = np.sign(draws.normal(draws.rows, *sides)).astype(np.int8)
@@ -326,6 +339,8 @@ CASES = (
     # a draw compares: where the probability is NaN it is 0
     Case("fill_bernoulli", "", _fill_bernoulli, results=("out",), writes=("out",), ignores=("out", "probability")),
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
+    Case("mask_lowest", "", _masking, results=("masked",), ignores=("keys",)),
+    Case("order_of_keys", "", _keys, results=("order",)),
     Case("langevin_step_", "", _langevin_step(np.inf, -np.inf, np.inf), **_OUT),
     Case("langevin_step_", "bounds", _langevin_step(0.5, -0.7, 0.9), **_OUT),
     Case("langevin_gaussian_mixture", "", _langevin_density(_GAUSSIANS), results=("x",)),
@@ -334,7 +349,9 @@ CASES = (
     Case("langevin_double_well", "", _langevin_density(_DOUBLE_WELL), results=("x",)),
     Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
     # ... and these return nothing but draws
-    Case("gibbs_sweeps", "products", _sweeps(560, 40), **_SWEEPS),  # too large for fast memory
+    Case("gibbs_sweeps", "products", _sweeps(560, 240), **_SWEEPS),  # too large for fast memory, and to be read again
+    Case("gibbs_sweeps", "tiles", _sweeps(120, 110), **_SWEEPS),  # too large for shared memory
+    Case("gibbs_sweeps", "tiles, greys", _sweeps(120, 110, starts_from="greys"), **_SWEEPS),
     Case("gibbs_sweeps", "", _sweeps(0, 1), **_SWEEPS),
     Case("gibbs_sweeps", "greys", _sweeps(0, 1, starts_from="greys"), **_SWEEPS),
     Case("ising_checkerboard", "", _ising, results=("spins",), **_ISING),

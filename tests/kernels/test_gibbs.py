@@ -25,13 +25,21 @@ gpu = pytest.param("cuda", marks=pytest.mark.gpu, id="gpu")
 all_variants = pytest.mark.parametrize("variant", ["reference", "cpu", simulator])
 
 
-@pytest.fixture(params=["one kernel", "products"])
+@pytest.fixture(params=["one kernel", "tiles", "products"])
 def path(request, monkeypatch):
-    """Both ways through the sweeps, for models that are small enough for either."""
+    """All ways through the sweeps, for models that are small enough for each; on a CPU tiles are one kernel."""
     if request.param == "products":
         monkeypatch.setattr("scratchgen.kernels.gibbs_sweeps._CACHE_BYTES", 0)
-        monkeypatch.setattr("scratchgen.kernels.gibbs_sweeps.SHARED_BYTES", 0)
+        monkeypatch.setattr("scratchgen.kernels.gibbs_sweeps._READ_AGAIN_BYTES", 0)
+    if request.param != "one kernel":
+        request.getfixturevalue("nothing_fits")
     return request.param
+
+
+@pytest.fixture
+def nothing_fits(monkeypatch):
+    """The weights of no model fit into the shared memory of a GPU."""
+    monkeypatch.setattr("scratchgen.kernels.gibbs_sweeps.shared_bytes", lambda *sizes: 2**20)
 
 
 def run(operation, variant, *arguments):
@@ -143,6 +151,14 @@ def test_half_steps_of_sweeps_are_drawn_from_the_conditionals(size, variant, dty
 
 @pytest.mark.simulator
 @both_types
+@pytest.mark.usefixtures("nothing_fits")
+def test_tiles_of_several_parts_and_blocks_are_drawn_from_the_conditionals(dtype):
+    assert gibbs_path(6, 261, np.dtype(dtype).itemsize, "cuda") == "tiles"
+    check_half_steps("cuda", dtype, 6, 261, n_chains=10, n_sweeps=2)  # 256 and 5 units, 8 and 2 chains
+
+
+@pytest.mark.simulator
+@both_types
 @pytest.mark.parametrize("size", [(1, 1), (13, 7)], ids=str)
 def test_half_steps_of_cuda_sweeps_are_drawn_from_the_conditionals(size, dtype, path):
     check_half_steps("cuda", dtype, *size, n_chains=3, n_sweeps=2)
@@ -150,7 +166,7 @@ def test_half_steps_of_cuda_sweeps_are_drawn_from_the_conditionals(size, dtype, 
 
 @pytest.mark.gpu
 @both_types
-@pytest.mark.parametrize("size", [(1, 1), (62, 33), (784, 11), (784, 500)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (62, 33), (784, 11), (144, 100), (300, 200), (784, 500)], ids=str)
 def test_half_steps_of_sweeps_on_a_gpu_are_drawn_from_the_conditionals(size, dtype):
     check_half_steps("cuda", dtype, *size, n_chains=3000, n_sweeps=3)
 
@@ -209,6 +225,19 @@ def test_chains_do_not_depend_on_launch_shape_and_chains_of_a_block(shape, varia
     np.testing.assert_array_equal(got[1], expected[1])
 
 
+@pytest.mark.parametrize("variant", [simulator, gpu])
+@pytest.mark.usefixtures("nothing_fits")
+def test_a_chain_in_tiles_depends_on_neither_launch_shape_nor_the_chains_beside_it(variant):
+    v, W, b, c, beta = model(np.float32, 10, 7, n_chains=10)
+    v[9] = np.linspace(-1, 2, 10)
+    all_v, all_h = run(gibbs_sweeps, variant, v, W, b, c, beta, 3, KEY, draw_number(9))
+    for shape, n in (((1, 1), 10), ((2, 4), 9), ((1, 32), 8), ((3, 8), 3)):
+        with launch_shape(*shape):
+            few_v, few_h = run(gibbs_sweeps, variant, v[:n], W, b, c, beta[:n], 3, KEY, draw_number(9))
+        np.testing.assert_array_equal(few_v, all_v[:n])
+        np.testing.assert_array_equal(few_h, all_h[:n])
+
+
 @given(
     size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     n_chains=st.integers(0, 4),
@@ -237,13 +266,16 @@ def test_cpu_equals_the_reference_in_bits_where_sums_are_exact(size, n_chains, n
         (64, 32, np.float32, "one kernel", "one kernel"),
         (64, 32, np.float64, "one kernel", "one kernel"),
         (64, 128, np.float32, "one kernel", "one kernel"),
-        (64, 128, np.float64, "one kernel", "products"),
-        (128, 128, np.float32, "one kernel", "products"),
-        (128, 128, np.float64, "products", "products"),
+        (64, 128, np.float64, "one kernel", "tiles"),
+        (128, 128, np.float32, "one kernel", "tiles"),
+        (128, 128, np.float64, "products", "tiles"),
+        (256, 256, np.float32, "products", "tiles"),
+        (257, 256, np.float32, "products", "products"),
+        (45_000, 1, np.float32, "products", "products"),  # states that do not fit
         (784, 500, np.float32, "products", "products"),
     ],
 )
-def test_path_is_one_kernel_where_the_weights_fit_into_fast_memory(n_visible, n_hidden, dtype, cpu, cuda):
+def test_path_is_one_kernel_where_weights_or_else_states_fit_into_fast_memory(n_visible, n_hidden, dtype, cpu, cuda):
     for size in ((n_visible, n_hidden), (n_hidden, n_visible)):
         assert gibbs_path(*size, np.dtype(dtype).itemsize, "cpu") == cpu
         assert gibbs_path(*size, np.dtype(dtype).itemsize, "cuda") == cuda

@@ -25,7 +25,6 @@ SUMMING = {
     "bernoulli_nll._nll_kernel",
     "bernoulli_nll._nll_with_grad_kernel",
     "bias_activation._backward_kernel",
-    "bias_activation._sum_kernel",
     "free_energy._kernel",
     "latent._forward_kernel",
 }

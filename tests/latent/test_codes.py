@@ -7,7 +7,13 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import InputError
-from scratchgen.latent import code_correlation, kl_per_dimension, mean_absolute_correlation, principal_components
+from scratchgen.latent import (
+    active_units,
+    code_correlation,
+    kl_per_dimension,
+    mean_absolute_correlation,
+    principal_components,
+)
 
 
 def uncorrelated(n, n_latent, seed=0):
@@ -52,6 +58,16 @@ def test_a_variable_that_never_varies_has_no_correlation():
         mean_absolute_correlation(mean)
 
 
+@pytest.mark.parametrize("container", [list, np.array])
+def test_the_mean_correlation_is_over_the_pairs_in_use_where_it_is_said_which_those_are(container):
+    u, v, w = uncorrelated(40, 3).T
+    mean = np.stack([u, 0.6 * u + 0.8 * v, 1e-9 * (v + w), np.zeros(40)], axis=1)
+    assert mean_absolute_correlation(mean, container(active_units(mean))) == pytest.approx(0.6, abs=1e-12)
+    assert mean_absolute_correlation(mean[:, :3]) == pytest.approx((0.6 + 0.8 * np.sqrt(0.5)) / 3)
+    with pytest.raises(InputError, match=r"latent variables \[3\]"):
+        mean_absolute_correlation(mean, [True, True, True, True])
+
+
 def test_kl_per_dimension_is_that_of_each_gaussian_and_sums_to_the_kl_of_the_model():
     mean, log_var = np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 0.0], [np.log(4.0), 0.0]])
     of_first = np.mean([0.5, 0.5 * (4 + 9 - 1 - np.log(4))])
@@ -69,6 +85,13 @@ BAD_INPUT = {
     "no components": (lambda: principal_components(np.zeros((9, 2)), 0), "n_components.*got 0"),
     "one example": (lambda: code_correlation(np.zeros((1, 2))), r"n >= 2, got \(1, 2\)"),
     "one variable": (lambda: mean_absolute_correlation(np.arange(3.0)[:, None]), "no other"),
+    "one in use": (lambda: mean_absolute_correlation(np.eye(3), [True, False, False]), "two .* in use, got 1 of 3"),
+    "none in use": (lambda: mean_absolute_correlation(np.eye(3), np.zeros(3, dtype=bool)), "two .* in use, got 0 of 3"),
+    "use of others": (
+        lambda: mean_absolute_correlation(np.eye(3), [True, True]),
+        r"\(3,\) of bool, got \(2,\)",
+    ),
+    "use by number": (lambda: mean_absolute_correlation(np.eye(3), [0, 1, 1]), r"\(3,\) of bool, got \(3,\) of int64"),
     "NaN": (lambda: code_correlation([[np.nan, 1.0], [0.0, 1.0]]), "mean has NaN"),
     "shapes": (lambda: kl_per_dimension(np.zeros((2, 3)), np.zeros((2, 2))), r"got \(2, 3\) and \(2, 2\)"),
     "infinite": (lambda: kl_per_dimension(np.zeros((1, 1)), np.full((1, 1), np.inf)), "log_var has NaN or infinite"),

@@ -7,6 +7,7 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.backend import to_numpy
+from scratchgen.latent import active_units
 from scratchgen.nn.parameters import blocks, size
 
 SMALL = {"image_shape": (5, 4), "channels": (2, 3), "n_dense": 4, "n_latent": 2, "seed": 0}
@@ -112,6 +113,26 @@ def test_digits_are_learnt(seed):
     assert history.loss[-1] < without_z - 0.5  # better than any model that ignores z
 
 
+def colour_gradients(n, size=8):
+    """Return images in which the logit of each colour is a linear function of the place, (n, size size 3)."""
+    generator = np.random.Generator(np.random.PCG64(1))
+    places = np.stack(np.meshgrid(*[np.linspace(-1, 1, size)] * 2), axis=-1)  # (size, size, 2)
+    logits = np.einsum("yxk,nkc->nyxc", places, generator.normal(size=(n, 2, 3))) + generator.normal(size=(n, 1, 1, 3))
+    return (1 / (1 + np.exp(-logits))).reshape(n, -1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_colour_images_are_learnt(seed):
+    x, sigma = colour_gradients(512), 0.1
+    gaussian = {"likelihood": "gaussian", "output_mean": "sigmoid", "sigma": sigma}
+    vae = sg.ConvVAE((8, 8, 3), channels=(8, 16), n_dense=32, n_latent=8, **gaussian, seed=seed)
+    history = vae.fit(x, epochs=40, batch_size=32, optimizer=sg.Adam(3e-3), progress=False)
+    of_means = ((x - x.mean(axis=0)) ** 2).sum(axis=1).mean()  # of any model that ignores z, at best
+    assert history.loss[-1] < of_means / (2 * sigma**2) + x.shape[1] / 2 * np.log(2 * np.pi * sigma**2)
+    assert ((vae.reconstruct(x) - x) ** 2).sum(axis=1).mean() < of_means / 2
+    assert active_units(vae.encode(x)[0]).sum() >= 6
+
+
 @BOTH
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 def test_a_saved_model_goes_on_as_if_nothing_had_happened(settings, backend, tmp_path):
@@ -166,6 +187,22 @@ def test_options_of_the_loss_are_those_of_the_dense_model():
 def test_bad_settings_are_rejected(settings, message):
     with pytest.raises(sg.InputError, match=message):
         sg.ConvVAE(**SMALL | settings, backend="numpy")
+
+
+@pytest.mark.parametrize("name", ["hidden", "decoder_hidden", "n_visible", "strides"])
+def test_arguments_of_other_networks_are_rejected_in_terms_of_its_own(name):
+    message = (
+        f"ConvVAE takes no {name}: its networks follow from image_shape, channels, n_dense, n_latent and kernel, "
+        "its other options are likelihood, beta, activation, output_mean, sigma, n_samples, objective, binarise, seed, "
+        "dtype, backend$"
+    )
+    with pytest.raises(sg.InputError, match=message):
+        sg.ConvVAE(**SMALL, **{name: (3,)}, backend="numpy")
+
+
+def test_one_number_of_channels_stands_for_one_convolution():
+    vae = sg.ConvVAE(**SMALL | {"channels": 3}, backend="numpy")
+    assert (vae.channels, vae.settings["channels"]) == ((3,), (3,))
 
 
 def test_an_image_can_be_halved_down_to_one_pixel():

@@ -77,12 +77,25 @@ def test_prior_times_likelihood_over_posterior_is_the_evidence_at_every_z(any_mo
 
 
 def test_worked_example():
-    # x = 2 under N(0, 1 + 1); the posterior is N(1, 1/2). A second feature, of which W is 0, adds that of N(0, 1) at 0
-    model = sg.LinearGaussianModel.from_parameters([[1.0, 0.0]], [0.0, 0.0], 1.0, dtype="float64")
-    x = np.array([[2.0, 0.0]])
-    assert model.log_likelihood(x)[0] + 0.5 * math.log(2 * math.pi) == pytest.approx(-2.265512, abs=5e-7)
+    # x = 2 under N(0, 1 + 1); the posterior is N(1, 1/2)
+    model = sg.LinearGaussianModel.from_parameters([[1.0]], [0.0], 1.0, dtype="float64")
+    x = np.array([[2.0]])
+    assert model.log_likelihood(x)[0] == pytest.approx(-2.265512, abs=5e-7)
     mean, covariance = model.posterior(x)
     assert (mean.item(), covariance.item()) == (pytest.approx(1.0, abs=1e-15), pytest.approx(0.5, abs=1e-15))
+
+
+@pytest.mark.parametrize("n_latent", [3, 5], ids=["as many latent variables as features", "more of them"])
+def test_model_of_given_sigma_is_exact_with_any_number_of_latent_variables(n_latent, backend):
+    W, b = GENERATOR.normal(size=(n_latent, 3)), np.array([0.5, 0.0, -1.0])
+    model = sg.LinearGaussianModel.from_parameters(W, b, 0.7, dtype="float64", backend=backend)
+    x = model.sample(20)
+    C = W.T @ W + 0.49 * np.eye(3)
+    np.testing.assert_allclose(model.log_likelihood(x), gaussian_log_density(x, b, C), rtol=1e-12)
+    mean, covariance = model.posterior(x)
+    gain = W @ np.linalg.inv(C)
+    np.testing.assert_allclose(mean, (x - b) @ gain.T, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(covariance, np.eye(n_latent) - gain @ W.T, rtol=1e-9, atol=1e-12)
 
 
 def test_nll_has_one_value_for_each_latent_vector_of_each_example(any_model):
@@ -264,7 +277,8 @@ def test_backends_agree():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: new_model(n_latent=D), "n_latent must be below n_visible = 6, got 6"),
+        (lambda: new_model(n_latent=D).fit(X), "to fit, n_latent must be below n_visible = 6, got 6"),
+        (lambda: new_model(n_latent=D + 2).fit(X), "to fit, n_latent must be below n_visible = 6, got 8"),
         (lambda: new_model(n_latent=0), "n_latent must be an integer >= 1, got 0"),
         (lambda: new_model().fit(X[:, :3]), r"x must have shape \(n, 6\), got \(400, 3\)"),
         (lambda: new_model().fit(X[:3]), "the 3 examples lie in a plane of 2 dimensions"),

@@ -51,6 +51,9 @@ def test_bad_settings_are_rejected(option, value, message):
         ({"objective": "iwae", "beta": 2.0}, "beta weighs the KL divergence of objective='elbo'"),
         ({"objective": "iwae", "beta": abs}, "beta weighs the KL divergence of objective='elbo'"),
         ({"likelihood": "gaussian", "binarise": True}, "binarise is for a Bernoulli likelihood"),
+        ({"output_mean": "tanh"}, "output_mean is that of a Gaussian likelihood: leave it out, or use likelihood="),
+        ({"sigma": 0.3}, "sigma is that of a Gaussian likelihood: leave it out, or use likelihood='gaussian'"),
+        ({"sigma": "learned"}, "sigma is that of a Gaussian likelihood"),
     ],
 )
 def test_settings_that_exclude_each_other_are_rejected(options, message):

@@ -149,10 +149,12 @@ def test_no_beta_balances_a_density_above_one(backend):
 
 # ---- means and sums ----
 
+LIKELIHOODS = {"bernoulli": {}, "gaussian": {"likelihood": "gaussian", "sigma": "learned"}}
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_loss_and_gradient_are_means_over_the_examples(likelihood, backend):
-    vae = small_vae(backend, likelihood=likelihood, sigma="learned")
+
+@pytest.mark.parametrize("settings", LIKELIHOODS.values(), ids=LIKELIHOODS)
+def test_loss_and_gradient_are_means_over_the_examples(settings, backend):
+    vae = small_vae(backend, **settings)
     noise = vae.draw_noise(X)
     terms, grads = vae.loss_and_grad(X, noise)
     singles = [vae.loss_and_grad(X[i : i + 1], noise[i : i + 1]) for i in range(len(X))]
@@ -161,9 +163,9 @@ def test_loss_and_gradient_are_means_over_the_examples(likelihood, backend):
         np.testing.assert_allclose(g, np.mean(parts, axis=0), rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_loss_and_gradient_of_several_samples_are_means_over_the_samples(likelihood, backend):
-    vae = small_vae(backend, likelihood=likelihood, sigma="learned", n_samples=3)
+@pytest.mark.parametrize("settings", LIKELIHOODS.values(), ids=LIKELIHOODS)
+def test_loss_and_gradient_of_several_samples_are_means_over_the_samples(settings, backend):
+    vae = small_vae(backend, **settings, n_samples=3)
     noise = vae.draw_noise(X)
     assert noise.shape == (3, 7, 2)
     terms, grads = vae.loss_and_grad(X, noise)

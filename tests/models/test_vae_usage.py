@@ -137,6 +137,26 @@ def test_bounds_have_one_value_an_example_also_for_more_examples_than_are_taken_
         assert (bound < 0).all()
 
 
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 40, 2000])
+def test_elbo_of_many_draws_is_their_mean_and_decodes_few_rows_at_a_time(n_samples, backend, monkeypatch):
+    vae = sg.VAE(6, (5,), 2, dtype="float64", backend=backend)
+    x = np.tile(X, (150, 1)) if n_samples < 2000 else X
+    decode, rows = vae._decoder_output, []
+    monkeypatch.setattr(vae, "_decoder_output", lambda z: rows.append(math.prod(z.shape[:-1])) or decode(z))
+    elbo = vae.elbo(x, n_samples, sg.Stream(4, backend))
+    assert max(rows) <= 1024
+    assert sum(rows) == n_samples * len(x)
+
+    stream, expected = sg.Stream(4, backend), []
+    for start in range(0, len(x), 1024):
+        batch = x[start : start + 1024]
+        mean, log_var = vae.encode(batch)
+        z = mean + np.exp(log_var / 2) * stream.normal((n_samples, *mean.shape), "float64")
+        kl = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).sum(axis=1)
+        expected.append(-vae.nll(z, batch).mean(axis=0) - kl)
+    np.testing.assert_allclose(elbo, np.concatenate(expected), rtol=1e-12)
+
+
 def test_moving_to_another_backend_keeps_the_numbers(vae):
     vae.fit(X, epochs=2, batch_size=4, progress=False)
     for name in ("numpy", "cpu"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 
 import numpy as np
@@ -214,3 +215,28 @@ def test_shapes_that_do_not_fit_are_errors(forward, backward, is_transposed):
         forward(params._replace(W=params.W[1:]), x, OBLIQUE)
     with pytest.raises(InputError, match=r"b must have shape \(\d,\) for W of shape \(3, 2, 2, 3\), got \(1,\)"):
         forward(params._replace(b=params.b[:1]), x, OBLIQUE)
+
+
+@PAIRS
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "float16"])
+def test_arrays_of_another_type_than_the_weights_are_errors(forward, backward, is_transposed, dtype, backend):
+    # written into an array of integers, products would lose what stands behind the decimal point
+    forward, backward = map(inspect.unwrap, (forward, backward))  # as users call them, annotations unchecked
+    params, x, dy = operands(is_transposed)
+    one_type = "must have one type, float32 or float64, got "
+    with pytest.raises(InputError, match=f"W, b and x {one_type}float64, float64 and {dtype}"):
+        forward(params, np.ones_like(x, dtype=dtype), OBLIQUE, "linear", backend)
+    with pytest.raises(InputError, match=f"W, b and x {one_type}float64, {dtype} and float64"):
+        forward(params._replace(b=np.ones_like(params.b, dtype=dtype)), x, OBLIQUE, "linear", backend)
+    _, cache = forward(params, x, OBLIQUE, "tanh", backend)
+    with pytest.raises(InputError, match=f"dy must have the type of x, float64, got {dtype}"):
+        backward(np.ones_like(dy, dtype=dtype), cache, None, backend)
+
+
+@PAIRS
+@pytest.mark.parametrize("dtype", ["int64", "float16"])
+def test_types_without_kernels_are_errors(forward, backward, is_transposed, dtype, backend):
+    forward, (params, x, _) = inspect.unwrap(forward), operands(is_transposed)
+    of_type = ConvParams(*(np.ones_like(array, dtype=dtype) for array in params))
+    with pytest.raises(InputError, match=f"one type, float32 or float64, got {dtype}, {dtype} and {dtype}"):
+        forward(of_type, np.ones_like(x, dtype=dtype), OBLIQUE, "linear", backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from scratchgen.errors import InputError
 from scratchgen.ops.divergences import (
+    kl_bernoulli_backward,
     kl_bernoulli_forward,
     kl_categorical_backward,
     kl_categorical_forward,
@@ -62,6 +64,24 @@ def test_classes_of_probability_zero_leave_value_and_gradient_finite(dtype):
     assert kl[0] > 80  # -log of the smallest number
     with np.errstate(over="raise"):
         assert np.isfinite(kl_categorical_backward(np.ones(3, dtype), cache)[0]).all()
+
+
+# ---- Bernoulli ----
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_probabilities_of_zero_and_one_leave_value_and_gradient_finite(dtype):
+    p, q = np.array([[0.0], [0.0], [1.0], [1.0]], dtype), np.array([[0.0], [1.0], [0.0], [1.0]], dtype)
+    with np.errstate(all="raise"):
+        kl, cache = kl_bernoulli_forward(p, q)
+        dp, dq = kl_bernoulli_backward(np.ones(4, dtype), cache)
+    for array in (kl, dp, dq):
+        assert array.dtype == dtype
+        assert np.isfinite(array).all()
+    np.testing.assert_allclose(kl[[0, 3]], 0, atol=1e-6)
+    assert (kl[[1, 2]] > 15).all()  # -log of the distance to the next number
+    assert (np.sign(dp[:, 0]) == [0, -1, 1, 0]).all()
+    assert (np.sign(dq[:, 0]) == [0, 1, -1, 0]).all()
 
 
 # ---- Gaussian ----
@@ -129,6 +149,45 @@ def test_equal_gaussians_have_no_divergence_and_no_gradient():
     for (kl, cache), backward in ((full, kl_gaussians_backward), (diagonal, kl_diagonal_gaussians_backward)):
         for array in (kl, *backward(np.ones(N), cache)):
             np.testing.assert_allclose(array, 0, atol=1e-11)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("float32", 8), ("float64", 23)])
+def test_divergence_of_nearly_singular_gaussians_keeps_its_digits(dtype, bits):
+    # x = T z with exact numbers: the divergence is that of z, N((1, -2), diag(4, 1)) to N(0, I), whatever T is
+    T = np.array([[3, 0], [5, 2.0**-bits]])
+    p, q = (np.array(T @ np.diag(variances) @ T.T, dtype)[None] for variances in ([1, 1], [4, 1]))
+    mean_q, zero = np.array(T @ [1, -2], dtype)[None], np.zeros((1, 2), dtype)
+    assert np.linalg.cond(p[0].astype("float64")) > 4**bits
+    kl, cache = kl_gaussians_forward(mean_q, q, zero, p)
+    assert kl[0] == pytest.approx(0.5 * (3 - math.log(4) + 5), rel=1e-6 if dtype == "float32" else 1e-14)
+    dmean_q, dq, _, _ = kl_gaussians_backward(np.ones(1, dtype), cache)
+    inverse = np.linalg.inv(T)
+    np.testing.assert_allclose(dmean_q[0], inverse.T @ [1, -2], rtol=1e-6)
+    np.testing.assert_allclose(dq[0], inverse.T @ np.diag([0.375, 0]) @ inverse, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equal_gaussians_have_no_divergence_at_any_condition(dtype):
+    rotation = np.linalg.qr(GENERATOR.normal(size=(10, 10)))[0]
+    covariance = (rotation * np.logspace(-6, 0, 10) @ rotation.T)[None].astype(dtype)
+    mean = GENERATOR.normal(size=(1, 10)).astype(dtype)
+    kl, cache = kl_gaussians_forward(mean, covariance, mean, covariance)
+    assert kl[0] == 0
+    assert not any(gradient.any() for gradient in kl_gaussians_backward(np.ones(1, dtype), cache))
+    nearly = covariance * (1 + 4 * np.finfo(dtype).eps * GENERATOR.normal(size=(50, 1, 1))).astype(dtype)
+    means = np.repeat(mean, 50, axis=0)
+    assert (kl_gaussians_forward(means, nearly, means, np.repeat(covariance, 50, axis=0))[0] >= 0).all()
+
+
+@pytest.mark.parametrize("place", [1, 3], ids=["covariance_q", "covariance_p"])
+@pytest.mark.parametrize("shape", [(N, D + 1, D + 1), (N, D, D - 1), (1, D, D), (D, D)])
+def test_covariance_of_another_shape_is_an_error_that_names_it(place, shape):
+    arguments = [MEAN_Q, random_covariances(), MEAN_P, random_covariances()]
+    arguments[place] = np.ones(shape)
+    name = {1: "covariance_q", 3: "covariance_p"}[place]
+    without_annotations = inspect.unwrap(kl_gaussians_forward)  # which only tests check
+    with pytest.raises(InputError, match=rf"{name} must have shape .* = \(4, 3, 3\) for means of shape \(4, 3\), got"):
+        without_annotations(*arguments)
 
 
 @pytest.mark.parametrize("place", [1, 3], ids=["covariance_q", "covariance_p"])

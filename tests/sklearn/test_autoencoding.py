@@ -329,6 +329,7 @@ BAD_PARAMETERS = [
     ({"likelihood": "poisson"}, "likelihood must be one of"),
     ({"activation": "step"}, "activation"),
     ({"output_mean": "relu"}, "output_mean must be one of"),
+    ({"output_mean": "tanh"}, "output_mean is that of a Gaussian likelihood"),
     ({"learning_rate": -0.1}, "learning_rate"),
     ({"batch_size": 0}, "batch_size must be an integer >= 1"),
     ({"n_iter": -1}, "n_iter must be an integer >= 0"),
@@ -339,6 +340,7 @@ OF_ONE = [
     (AutoencoderTransformer, {"weight_decay": -1.0}, "weight_decay"),
     (AutoencoderTransformer, {"code_activation": "step"}, "activation"),
     (VAETransformer, {"sigma": 0.0}, "sigma must be"),
+    (VAETransformer, {"sigma": 0.3}, "sigma is that of a Gaussian likelihood"),
     (VAETransformer, {"beta": -1.0}, "beta"),
 ]
 

@@ -335,12 +335,15 @@ def test_parameters_that_the_last_step_of_an_epoch_spoiled_are_not_saved(
 
 def test_terms_kept_on_a_device_are_checked_at_the_end_of_the_epoch() -> None:
     device = SimpleNamespace(xp=SimpleNamespace(empty=np.empty))
+    seen: list[tuple[float, int]] = []
     model: Any = SimpleNamespace(backend=device, term_names=("loss", "kl"), step=40)
+    model.check_terms = lambda terms, step: seen.append((terms.kl, step))
     recorder = TermRecorder(model, 2, "somewhere")
     recorder.add(SimpleNamespace(loss=1.0, kl=2.0), 8)
     recorder.add(SimpleNamespace(loss=np.nan, kl=2.0), 8)
     with pytest.raises(TrainingError, match="at step 41: loss = nan, kl = 2; the last checkpoint is somewhere"):
         recorder.means()
+    assert seen == [(2.0, 40), (2.0, 41)]
 
 
 def test_an_interrupt_inside_an_epoch_leaves_the_last_checkpoint_whole(

@@ -71,6 +71,13 @@ def test_a_large_share_of_labels_is_kept() -> None:
     assert [(batch.n_labelled, len(batch)) for batch in batches] == 10 * [(80, 100)]
 
 
+def test_the_kind_that_starts_again_does_so_in_another_order() -> None:
+    batches = list(source(12, 60, labelled_per_batch=4).shuffled(14, Stream(0)))
+    labelled = np.concatenate([batch.x[:4].ravel() for batch in batches]).astype(int).reshape(2, 12)
+    assert [sorted(order) for order in labelled] == 2 * [list(range(12))]
+    assert not np.array_equal(*labelled)
+
+
 def test_a_pass_repeats_from_its_stream_and_the_next_differs() -> None:
     mixed, stream = source(5, 40), Stream(0)
     first, second = (seen(list(mixed.shuffled(8, stream))) for _ in range(2))

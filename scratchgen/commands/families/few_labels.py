@@ -10,7 +10,7 @@ M1 and the prediction-constrained VAE have a VAE, of which everything is said th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,14 +83,18 @@ def _predict_by_bayes(model: ConditionalVAE, x: np.ndarray) -> Array:
 
 def _held_out(model: ConditionalVAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     seen = model.draw_examples(model.check_examples(x), model.streams["sampling"])  # as in training
-    return HeldOut(
-        _terms(model, seen, "x", evaluation), (GREYS_WERE_DRAWN,) if model.binarise and not are_states(x) else ()
-    )
+    drawn = (GREYS_WERE_DRAWN,) if model.binarise and not are_states(x) else ()
+    return HeldOut(_terms(model, seen, "x", evaluation), (*drawn, *_remarks_on_activity(model, seen)))
 
 
 def _held_out_codes(model: M1M2, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     remark = "p is the density of the VAE's codes, not of images: it compares models on the same VAE"
-    return HeldOut(_terms(model, model.vae.encode(x)[0], "code", evaluation), (remark,))
+    terms = _terms(model, model.vae.encode(x)[0], "code", evaluation)
+    return HeldOut(terms, (remark, *_remarks_on_activity(model, x)))
+
+
+def _remarks_on_activity(model: ConditionalVAE, x: Array) -> tuple[str, ...]:
+    return vae.remarks_on_activity(model.encode(x, 0)[0])  # told one class for all: what varies is the style
 
 
 def _terms(model: ConditionalVAE, x: Array, name: str, evaluation: Evaluation) -> dict[str, Any]:
@@ -162,8 +166,14 @@ def _style_clusters(model: ConditionalVAE, data: Dataset) -> Figure:
     return plots.latent_clusters(mean, np.array(data.classes)[data.y_test])
 
 
-def _training_curves(model: Any, data: Dataset) -> Figure:
-    return plots.training_curves(model.history, model.term_names)
+def _curves(description: str, compared: Sequence[str] | None = None) -> Picture:
+    """Return the picture of the terms, and of the accuracy where it is recorded; `compared` as of the plot."""
+
+    def draw(model: Any, data: Dataset) -> Figure:
+        accuracy = ("accuracy",) if "accuracy" in model.history.columns else ()
+        return plots.training_curves(model.history, (*model.term_names, *accuracy), compared=compared)
+
+    return Picture(description, draw)
 
 
 def _drawn_of_vae(picture: Picture) -> Picture:
@@ -175,7 +185,7 @@ def _drawn_of_vae(picture: Picture) -> Picture:
     )
 
 
-_OF_CLASSES: Mapping[str, Picture] = {
+_OF_CLASSES = {
     "style-transfer.png": Picture("held-out images, and the same z with every class", _styles, of_images),
     "class-samples.png": Picture("new images, a row for each class: means of p(x|y,z)", _class_samples, of_images),
     "reconstructions.png": Picture(
@@ -186,10 +196,15 @@ _OF_CLASSES: Mapping[str, Picture] = {
         _style_clusters,
         lambda model, data: model.n_latent >= 2,
     ),
-    "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
+    "training-curves.png": _curves("the terms of the loss, epoch by epoch"),
 }
+# The validation data have all their labels: what is asked of examples without one is nothing there, or another thing.
+_PARTLY = "the terms of the loss, epoch by epoch; of validation data those that mean the same with all labels known"
+_OF_M2 = _OF_CLASSES | {"training-curves.png": _curves(_PARTLY, ("reconstruction", "kl", "classification", "accuracy"))}
 _OF_VAE = {name: _drawn_of_vae(picture) for name, picture in vae.FAMILY.pictures.items()}
-_OF_CONSTRAINED = _OF_VAE | {"training-curves.png": _OF_CLASSES["training-curves.png"]}
+_OF_CONSTRAINED = _OF_VAE | {
+    "training-curves.png": _curves(_PARTLY, ("reconstruction", "kl", "prediction", "accuracy"))
+}
 
 
 def _settings(model: Any) -> Mapping[str, Any]:
@@ -210,14 +225,14 @@ CONDITIONAL = Family(
     visible=_visible_of_conditional,
 )
 M2_FAMILY = Family(
-    _describe_m2, _settings, _held_out, _sample, _OF_CLASSES, predict=_predict, visible=_visible_of_conditional
+    _describe_m2, _settings, _held_out, _sample, _OF_M2, predict=_predict, visible=_visible_of_conditional
 )
 STACKED = Family(
     _describe_stacked,
     _options_of_codes,
     _held_out_codes,
     _sample,
-    _OF_CLASSES,
+    _OF_M2,
     predict=_predict,
     visible=_visible_of_vae,
 )

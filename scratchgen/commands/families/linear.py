@@ -13,6 +13,7 @@ from scratchgen.commands.families.family import Family, HeldOut, Picture, is_gre
 from scratchgen.commands.families.vae import PICTURES, sample
 from scratchgen.commands.options import Evaluation
 from scratchgen.commands.terms import estimate
+from scratchgen.commands.words import numbers_of
 from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 
@@ -35,8 +36,8 @@ def _held_out(model: LinearGaussianModel, x: np.ndarray, evaluation: Evaluation,
         "squared error": estimate(squared_errors),
     }
     remarks = (
-        f"sigma is {_sigma(model):.3g}; squared errors are sums over the pixels, not nats",
-        "p(x) is a density, since pixels are intensities: it may exceed 1",
+        f"sigma is {_sigma(model):.3g}; squared errors are sums over the {numbers_of(model.n_visible)}, not nats",
+        "p(x) is a density: it may exceed 1",
     )
     return HeldOut(terms, remarks)
 
@@ -67,7 +68,7 @@ _OF_COMPONENTS = {
         is_grey,
     ),
     "variances.png": Picture(
-        "the variance of the training images along their principal components, and the model's", _spectrum
+        "the variance of the training data along their principal components, and the model's", _spectrum
     ),
 }
 

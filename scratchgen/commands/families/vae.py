@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from scratchgen.commands.terms import Estimate, estimate
 from scratchgen.datasets import Dataset
 from scratchgen.datasets.dataset import image_shape_of
 from scratchgen.inference.parameters import are_states
+from scratchgen.latent import active_units
 from scratchgen.ops.divergences import kl_standard_normal_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -27,12 +29,17 @@ if TYPE_CHECKING:
 
 _BLOCK = 100  # examples between two updates of the progress bar
 N_SAMPLES = 100
+PLANE_LIMIT = 3.0  # of z: as far as most codes are
+MOST_HISTOGRAMS = 20
 
 
 def _describe(vae: VAE) -> str:
     """Return the layers of encoder and decoder, and the likelihood, in words."""
     encoder, decoder = f"{vae.encoder_network}-{vae.n_latent}", vae.decoder_network
-    return f"{type(vae).__name__}: encoder {encoder}, decoder {decoder}, {vae.likelihood} likelihood"
+    layers = f"{type(vae).__name__}: encoder {encoder}, decoder {decoder}"
+    if vae.likelihood == "bernoulli":
+        return f"{layers}, bernoulli likelihood"
+    return f"{layers}, gaussian likelihood, sigma {vae.sigma if vae.sigma == 'learned' else format(vae.sigma, 'g')}"
 
 
 # ------------------------------------------------------------------------------------------- what held-out images cost
@@ -43,7 +50,26 @@ def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -
     terms = _bound_terms(vae, seen)
     if evaluation.samples:
         terms |= _log_likelihood_term(vae, seen, evaluation.samples, progress)
-    return HeldOut(terms, (GREYS_WERE_DRAWN,) if vae.binarise and not are_states(x) else ())
+    remarks = [GREYS_WERE_DRAWN] if vae.binarise and not are_states(x) else []
+    if vae.likelihood == "gaussian" and vae.sigma == "learned":
+        remarks.append(f"sigma is {math.exp(float(vae.params.log_sigma[0])):.3g}")
+    remarks += remarks_on_activity(vae.encode(seen)[0])
+    return HeldOut(terms, tuple(remarks))
+
+
+def remarks_on_activity(mean: Array) -> tuple[str, ...]:
+    """Return a warning where the posterior means (n, n_latent) of few latent variables depend on the example.
+
+    Few are fewer than two, or than a tenth: of 50 latent variables a good VAE may use 20, but a model that uses one
+    draws the points of a line, and one that uses none draws the same image again and again.
+    """
+    n_active, n_latent = int(active_units(to_numpy(mean)).sum()), mean.shape[1]
+    if n_active >= max(min(2, n_latent), n_latent / 10):
+        return ()
+    which = f"only {n_active} of the {n_latent}" if n_active else f"none of the {n_latent}"
+    verb = "are" if n_active > 1 else "is"
+    advice = "another --seed, wider layers, --beta-warmup or, of Gaussian pixels, a smaller --sigma may help"
+    return (f"warning: {which} latent variables {verb} in use (the posterior means of others hardly vary): {advice}",)
 
 
 def _bound_terms(vae: VAE, x: Array) -> dict[str, Estimate]:
@@ -95,6 +121,18 @@ def _latent_clusters(vae: VAE | LinearGaussianModel, data: Dataset) -> Figure:
     return plots.latent_clusters(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
 
 
+def _linear_plane(vae: VAE, data: Dataset) -> Figure:
+    return plots.linear_latent_plane(vae.decode, image_shape_of(data), limit=PLANE_LIMIT)
+
+
+def _histograms(vae: VAE, data: Dataset) -> Figure:
+    return plots.code_histograms(vae.encode(data.x_test)[0], np.array(data.classes)[data.y_test])
+
+
+def _correlation(vae: VAE, data: Dataset) -> Figure:
+    return plots.correlation_matrix(vae.encode(data.x_test)[0])
+
+
 def _kl_bars(vae: VAE, data: Dataset) -> Figure:
     return plots.kl_bars(*vae.encode(data.x_test))
 
@@ -113,13 +151,28 @@ PICTURES = {  # of the linear Gaussian model too
         lambda vae, data: vae.n_latent >= 2 and data.y_test is not None,
     ),
 }
-_OF_TRAINING = {
+_OF_VAE = {
     "training-curves.png": Picture("the terms of the loss, epoch by epoch", _training_curves),
     "latent-kl.png": Picture(
         "what each latent variable adds to the KL divergence: those without a bar are not in use",
         _kl_bars,
         lambda vae, data: vae.n_latent > 2,
     ),
+    "latent-correlation.png": Picture(
+        "the correlation of each pair of latent variables over the held-out images",
+        _correlation,
+        lambda vae, data: vae.n_latent > 2,
+    ),
+    "latent-histograms.png": Picture(
+        "how each latent variable of the held-out images is distributed, by label",
+        _histograms,
+        lambda vae, data: vae.n_latent <= MOST_HISTOGRAMS and data.y_test is not None,
+    ),
+    "latent-plane-linear.png": Picture(
+        f"what the decoder makes of points at even distances, up to {PLANE_LIMIT:g} from the middle along each axis",
+        _linear_plane,
+        PICTURES["latent-plane.png"].suits,
+    ),
 }
 
-FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, sample, PICTURES | _OF_TRAINING)
+FAMILY = Family(_describe, lambda vae: vae.settings, _held_out, sample, PICTURES | _OF_VAE)

@@ -32,8 +32,16 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.kernels.matmul import sum_of_squares
+from scratchgen.models.autoencoders.jacobian import encoder_jacobian
 from scratchgen.models.autoencoders.pca import compare_with_pca
-from scratchgen.models.likelihood import LIKELIHOODS, OUTPUT_MEANS, BernoulliLikelihood, GaussianLikelihood
+from scratchgen.models.likelihood import (
+    LIKELIHOODS,
+    OUTPUT_MEANS,
+    BernoulliLikelihood,
+    GaussianLikelihood,
+    check_likelihood_settings,
+    warn_of_range,
+)
 from scratchgen.models.model import Model
 from scratchgen.nn.mlp import (
     Layers,
@@ -53,6 +61,7 @@ from scratchgen.validation import (
     check_matrix,
     check_nonnegative,
     check_numbers,
+    check_vectors,
     check_widths,
 )
 
@@ -158,6 +167,7 @@ class Autoencoder(Model):
         self.activation = check_activation(activation)
         self.code_activation = check_activation(code_activation)
         self.output_mean = check_choice("output_mean", output_mean, OUTPUT_MEANS)
+        check_likelihood_settings(self.likelihood, self.output_mean)
         settings = {
             "n_visible": self.n_visible,
             "hidden": self.hidden,
@@ -179,7 +189,11 @@ class Autoencoder(Model):
         mlp_initialise_((*self.params.encoder, *self.params.decoder), stream)
 
     def adapt_to_data_(self, x: Array) -> None:
-        """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data."""
+        """Set the output bias, where it is still zero, so that a decoder without input gives the mean of the data.
+
+        Warn where a Gaussian mean cannot reach them.
+        """
+        warn_of_range(self._p_x_given_code, x)
         bias = self.params.decoder[-1].b
         if not bool((bias != 0).any()):
             bias[...] = self._p_x_given_code.output_of_mean(x.mean(axis=0))
@@ -218,9 +232,17 @@ class Autoencoder(Model):
         """Return (n, 0)."""
         return (x.shape[0], 0)
 
-    def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
-        """Return an array of no columns: the loss needs nothing random."""
+    def draw_noise(self, x: Any, stream: Stream | None = None) -> Array:
+        """Return what `loss_and_grad` takes as noise: an array of no columns, for the loss needs nothing random."""
+        return self.draw_batch_noise(self.check_data(x), stream or self.streams["training_noise"])
+
+    def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
+        """Return an array of no columns."""
         return self.backend.xp.empty(self.noise_shape(x), dtype=self.dtype)
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none."""
+        return ()
 
     def _check_noise(self, x: Array, noise: Any) -> Array:
         noise, expected = check_numbers("noise", noise), self.noise_shape(x)
@@ -298,9 +320,10 @@ class Autoencoder(Model):
         return self._encode(self.check_data(x))[0]
 
     def decode(self, code: Any) -> Array:
-        """Return the mean of p(x|code) for each row of the code, (n, n_visible)."""
-        code = check_matrix("code", code, self.n_code, self.backend, self.dtype)
-        return self._p_x_given_code.mean(self._decode(code)[0])
+        """Return the mean of p(x|code) for codes (..., n_code), as (..., n_visible)."""
+        code = check_vectors("code", code, self.n_code, self.backend, self.dtype)
+        mean = self._p_x_given_code.mean(self._decode(code.reshape(-1, self.n_code))[0])
+        return mean.reshape(*code.shape[:-1], self.n_visible)
 
     def reconstruct(self, x: Any) -> Array:
         """Return the decoded code of each example, (n, n_visible)."""
@@ -319,4 +342,5 @@ class Autoencoder(Model):
         x = self.check_data(x)
         return ((x - self.reconstruct(x)) ** 2).sum(axis=1)
 
+    encoder_jacobian = encoder_jacobian
     compare_with_pca = compare_with_pca

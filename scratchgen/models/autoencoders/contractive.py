@@ -27,7 +27,7 @@ from scratchgen.ops.contraction import (
     network_contraction_backward,
     network_contraction_forward,
 )
-from scratchgen.ops.linear import DenseCache, linear_backward_params
+from scratchgen.ops.linear import DenseCache, LinearCache, linear_backward_params
 from scratchgen.typing import Array
 from scratchgen.validation import check_nonnegative
 
@@ -44,9 +44,9 @@ class ContractiveAutoencoder(Autoencoder):
     Parameters
     ----------
     n_visible, hidden, n_code, **options
-        As of `Autoencoder`. With ``hidden=()`` the penalty has a closed form and costs next to nothing. With more
-        layers its cost grows as `n_code` times the square of the first width: a step of 784-400-20 takes some nine
-        times as long as without it.
+        As of `Autoencoder`. With ``hidden=()``, the default, the penalty has a closed form and costs next to nothing.
+        With more layers its cost grows as `n_code` times the square of the first width: a step of 784-400-20 takes some
+        nine times as long as without it.
     contraction_cost : float
         gamma of the loss.
     activation, code_activation : str
@@ -71,7 +71,7 @@ class ContractiveAutoencoder(Autoencoder):
     def __init__(
         self,
         n_visible: int,
-        hidden: tuple[int, ...] = (400,),
+        hidden: tuple[int, ...] = (),
         n_code: int = 20,
         *,
         contraction_cost: float = 0.1,
@@ -105,7 +105,8 @@ class ContractiveAutoencoder(Autoencoder):
         return dweights, [*map(activation_slope_backward, dslopes, cache.of_slopes)]
 
     def _encoder_backward_(self, dcode: Array, encoding: Encoding, out: Layers) -> Array:
-        return matmul(self._backward_to_first_layer_(dcode, encoding, out), self.params.encoder[0].W.T)
+        da = self._backward_to_first_layer_(dcode, encoding, out)
+        return matmul(da, self.params.encoder[0].W.T, precision=self.backend.precision)
 
     def _encoder_backward_params_(self, dcode: Array, encoding: Encoding, out: Layers) -> None:
         self._backward_to_first_layer_(dcode, encoding, out)
@@ -116,13 +117,14 @@ class ContractiveAutoencoder(Autoencoder):
         Reconstruction and penalty share one pass: the penalty adds its own part to the da_l and to the dW_l of each
         layer, da_l = dh_l * s_l + (that part).
         """
-        slopes = encoding.penalty_cache.slopes
+        slopes, precision = encoding.penalty_cache.slopes, self.backend.precision
         dweights_of_penalty, da_of_penalty = self._penalty_backward(encoding.penalty_cache)
         dh = dcode
         for layer in reversed(range(len(out))):
             da = dh * slopes[layer] + da_of_penalty[layer]
-            linear_backward_params(da, encoding.caches[layer], out[layer])
+            cache = encoding.caches[layer]
+            linear_backward_params(da, LinearCache(cache.W, cache.x, precision), out[layer])
             out[layer].W[...] += dweights_of_penalty[layer]
             if layer:
-                dh = matmul(da, self.params.encoder[layer].W.T)
+                dh = matmul(da, cache.W.T, precision=precision)
         return da

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchgen.corruptions import Corruption, Masking, check_corruption
-from scratchgen.errors import InputError
+from scratchgen.corruptions import CORRUPTIONS, Corruption, Masking, check_corruption
+from scratchgen.errors import BackendError, InputError
 from scratchgen.models.autoencoders.autoencoder import Autoencoder
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -36,12 +36,12 @@ class DenoisingAutoencoder(Autoencoder):
     n_visible, hidden, n_code, **options
         As of `Autoencoder`. The code may be wider than the data: a copy does not undo a corruption.
     corruption : a corruption, or a function (x, stream) -> corrupted
-        One of `scratchgen.corruptions`, by default ``Masking(0.25)``, or yours: it takes the batch (n, n_visible),
-        which it must not change, and a `Stream` to draw from. A checkpoint cannot hold a function of yours.
+        One of `scratchgen.corruptions`, by default ``Masking(0.25)``, or yours: it takes a copy of the batch
+        (n, n_visible) and a `Stream` to draw from. A checkpoint cannot hold a function of yours.
 
     Notes
     -----
-    `draw_noise` gives the corrupted batch, so that the loss is a function of data and noise. To `grad_x` it is a
+    `draw_noise` gives the corrupted batch, so that the loss is a function of data and noise. To `loss_grad_x` it is a
     constant: the data enter as what the decoder is asked to reproduce, and nowhere else. Nothing is corrupted in
     `encode`, `reconstruct` and `reconstruction_error`. The first two take any finite data, for corrupted ones may lie
     outside of [0, 1].
@@ -74,16 +74,35 @@ class DenoisingAutoencoder(Autoencoder):
         """Return (n, n_visible)."""
         return (x.shape[0], self.n_visible)
 
-    def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
-        """Return a corrupted copy of the batch `x`."""
-        x = self.backend.asarray(x, dtype=self.dtype)
-        corrupted = self.corruption(x, stream or self.streams["training_noise"])
+    def draw_noise(self, x: Any, stream: Stream | None = None) -> Array:
+        """Return a corrupted copy of the batch `x`.
+
+        Raises
+        ------
+        InputError
+            `x` is not data of this model, or a corruption of yours does not return finite real numbers of its shape.
+        """
+        return super().draw_noise(x, stream)
+
+    def draw_batch_noise(self, x: Array, stream: Stream) -> Array:
+        """Return a corrupted copy of a batch whose data have been checked."""
+        if type(self.corruption) in CORRUPTIONS:
+            return self.backend.asarray(self.corruption(x, stream), dtype=self.dtype)
+        corrupted = self.corruption(x.copy(), stream)  # the batch may be the user's own array, and it is the target
         if getattr(corrupted, "shape", None) != x.shape:
             raise InputError(
                 f"corruption must return an array of the shape of the batch, {x.shape}, got "
                 f"{getattr(corrupted, 'shape', corrupted)!r}"
             )
-        return self.backend.asarray(corrupted, dtype=self.dtype)
+        return self._check_seen(corrupted, "what corruption returned")
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none."""
+        if type(self.corruption) not in CORRUPTIONS:
+            raise BackendError(
+                "its corruption, which is none of scratchgen.corruptions, may wait or choose on the host"
+            )
+        return super().captured_values()
 
     def _check_noise(self, x: Array, noise: Any) -> Array:
         return self._check_seen(super()._check_noise(x, noise), "noise")

@@ -57,7 +57,12 @@ def compare_with_pca(model: Autoencoder, x: Any, test: Any = None) -> PCACompari
 
 def pca_reconstruction_error(x: np.ndarray, n_components: int, test: np.ndarray) -> np.ndarray:
     """Return the squared distance of each example of `test` to what PCA makes of it, fitted to `x`, (m,)."""
+    return ((test - pca_reconstruction(x, n_components, test)) ** 2).sum(axis=1)
+
+
+def pca_reconstruction(x: np.ndarray, n_components: int, test: np.ndarray) -> np.ndarray:
+    """Return what PCA, fitted to `x`, makes of each example of `test`, (m, n_visible)."""
     from sklearn.decomposition import PCA
 
-    pca = PCA(n_components, svd_solver="full").fit(x)
-    return ((test - pca.inverse_transform(pca.transform(test))) ** 2).sum(axis=1)
+    pca = PCA(n_components, svd_solver="covariance_eigh").fit(x)  # of MNIST in 0.9 s, from its SVD in 13 s
+    return pca.inverse_transform(pca.transform(test))

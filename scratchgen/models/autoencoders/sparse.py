@@ -32,7 +32,9 @@ from scratchgen.ops.penalties import l1_backward, l1_forward, sparsity_backward,
 from scratchgen.typing import Array
 from scratchgen.validation import check_choice, check_nonnegative, is_finite_number
 
-SPARSITIES = ("kl", "l1")
+DEFAULT_COSTS = {"kl": 10.0, "l1": 0.1}
+SPARSITIES = tuple(DEFAULT_COSTS)
+DEFAULT_TARGET = 0.05
 
 
 class SparseAutoencoder(Autoencoder):
@@ -41,13 +43,15 @@ class SparseAutoencoder(Autoencoder):
     Parameters
     ----------
     n_visible, hidden, n_code, **options
-        As of `Autoencoder`, `weight_decay` among them. The code may be wider than the data.
+        As of `Autoencoder`, `weight_decay` among them; by default the code is one layer away from the data. It may be
+        wider than they are.
     sparsity : {"kl", "l1"}
         The penalty; "kl" needs the code activation "sigmoid", whose mean is a probability.
-    sparsity_cost : float
-        beta of the loss.
-    sparsity_target : float
-        rho, in (0, 1); "l1" has no use for it.
+    sparsity_cost : float, optional
+        beta of the loss: by default 10 for "kl" and 0.1 for "l1", which switches all units off where it costs too much.
+    sparsity_target : float, optional
+        rho of "kl", in (0, 1), by default 0.05. Mean activations come the nearer to it the larger `sparsity_cost` is
+        beside the reconstruction term. None for "l1", which has no target.
     code_activation : str
         As of `Autoencoder`.
 
@@ -69,20 +73,19 @@ class SparseAutoencoder(Autoencoder):
     def __init__(
         self,
         n_visible: int,
-        hidden: tuple[int, ...] = (400,),
+        hidden: tuple[int, ...] = (),
         n_code: int = 20,
         *,
         sparsity: str = "kl",
-        sparsity_cost: float = 1.0,
-        sparsity_target: float = 0.05,
+        sparsity_cost: float | None = None,
+        sparsity_target: float | None = None,
         code_activation: str = "sigmoid",
         **options: Any,
     ) -> None:
         self.sparsity = check_choice("sparsity", sparsity, SPARSITIES)
-        self.penalty_cost = check_nonnegative("sparsity_cost", sparsity_cost)
-        if not (is_finite_number(sparsity_target) and 0 < sparsity_target < 1):
-            raise InputError(f"sparsity_target must be in (0, 1), got {sparsity_target!r}")
-        self.sparsity_target = float(sparsity_target)
+        cost = DEFAULT_COSTS[sparsity] if sparsity_cost is None else sparsity_cost
+        self.penalty_cost = check_nonnegative("sparsity_cost", cost)
+        self.sparsity_target = _check_target(sparsity, sparsity_target)
         if sparsity == "kl" and code_activation != "sigmoid":
             raise InputError(
                 "sparsity='kl' needs a code in (0, 1), hence code_activation='sigmoid', "
@@ -96,7 +99,7 @@ class SparseAutoencoder(Autoencoder):
         }
 
     def _penalty_forward(self, code: Array, caches: list[DenseCache]) -> tuple[Any, Any]:
-        return l1_forward(code) if self.sparsity == "l1" else sparsity_forward(code, self.sparsity_target)
+        return l1_forward(code) if self.sparsity_target is None else sparsity_forward(code, self.sparsity_target)
 
     def _encoder_backward_(self, dcode: Array, encoding: Encoding, out: Layers) -> Array:
         return super()._encoder_backward_(self._with_penalty(dcode, encoding), encoding, out)
@@ -107,3 +110,15 @@ class SparseAutoencoder(Autoencoder):
     def _with_penalty(self, dcode: Array, encoding: Encoding) -> Array:
         backward = l1_backward if self.sparsity == "l1" else sparsity_backward
         return dcode + backward(self.penalty_cost, encoding.penalty_cache)
+
+
+def _check_target(sparsity: str, target: float | None) -> float | None:
+    """Return the target of "kl", which has a default, or the None of "l1"."""
+    if sparsity == "l1":
+        if target is not None:
+            raise InputError("sparsity_target is for sparsity='kl', l1 has none: leave it out, or use that")
+        return None
+    target = DEFAULT_TARGET if target is None else target
+    if not (is_finite_number(target) and 0 < target < 1):
+        raise InputError(f"sparsity_target must be in (0, 1), got {target!r}")
+    return float(target)

@@ -22,7 +22,7 @@ from typing import Any
 
 from scratchgen import training
 from scratchgen.backend import Backend
-from scratchgen.errors import InputError
+from scratchgen.errors import BackendError, InputError
 from scratchgen.history import History
 from scratchgen.inference.annealing import bernoulli_base_bias
 from scratchgen.kernels.matmul import matmul
@@ -342,9 +342,11 @@ class RBM(Model):
             centre_gradient_(out, self.offsets, machine)
         return terms
 
-    def captured_values(self) -> tuple[Any, ...] | None:
+    def captured_values(self) -> tuple[Any, ...]:
         """Return the negative phase; that of parallel tempering exchanges other chains in every second step."""
-        return None if isinstance(self.negative_phase, ParallelTempering) else (self.negative_phase,)
+        if isinstance(self.negative_phase, ParallelTempering):
+            raise BackendError("in parallel tempering the host chooses anew in each step which temperatures exchange")
+        return (self.negative_phase,)
 
     def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
         """Return what an epoch reports besides the terms of the loss."""

@@ -14,9 +14,10 @@ from scratchgen.backend import Backend
 from scratchgen.models.energy.conv_network import ConvEnergy
 from scratchgen.models.energy.energy_model import EnergyModel
 from scratchgen.models.energy.network import EnergyNetwork
-from scratchgen.validation import check_channels, check_count, check_image_shape
+from scratchgen.validation import check_channels, check_count, check_image_shape, check_options
 
 _OF_DENSE_NETWORKS = ("n_visible", "hidden")
+_NETWORK = "its network follows from image_shape, channels, n_dense, first_kernel and kernel"
 
 
 class ConvEnergyModel(EnergyModel):
@@ -30,7 +31,7 @@ class ConvEnergyModel(EnergyModel):
     image_shape : (h, w) or (h, w, c)
         Shape of an image, such as ``data.image_shape``. Data are rows of h w c numbers in this order.
     channels : tuple of int
-        Maps after each convolution.
+        Maps after each convolution; one integer stands for one convolution.
     n_dense : int
         Width of the dense layer.
     first_kernel, kernel : int
@@ -59,6 +60,7 @@ class ConvEnergyModel(EnergyModel):
         kernel: int = 3,
         **options: Any,
     ) -> None:
+        check_options("ConvEnergyModel", options, EnergyModel, _OF_DENSE_NETWORKS, _NETWORK)
         self.image_shape = check_image_shape(image_shape)
         self.channels = check_channels(channels, self.image_shape)
         self.n_dense = check_count("n_dense", n_dense)

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from scratchgen.backend import Backend, get_backend
 from scratchgen.errors import InputError
 from scratchgen.models.energy.clipping import check_bound, clip_gradient_
@@ -32,7 +30,6 @@ from scratchgen.models.energy.score_matching import ScoreMatching
 from scratchgen.models.model import Model, State, check_arrays, check_names
 from scratchgen.nn.input_gradient import check_smooth_activation
 from scratchgen.random import Stream
-from scratchgen.samplers.divergence import STEPS_BETWEEN_LOOKS
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, check_matrix, check_positive, check_widths
 
@@ -206,10 +203,16 @@ class EnergyModel(Model):
         if noise.rows is not None:
             self.buffer[noise.rows] = noise.values
         terms = self.loss.terms_and_grads(self.network, self.params, x, noise.values, out)
-        if self.backend.xp is np or self.step % STEPS_BETWEEN_LOOKS == 0:  # a look waits for a device
-            self.loss.check(terms, self.step)
         clip_gradient_(out, self.max_norm, self.max_value)
         return terms
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Return none: the loss and the dynamics of a model stay as they are, and the chains where they are."""
+        return ()
+
+    def check_terms(self, terms: Any, step: int) -> None:
+        """Raise if the energies of data and of samples have run apart."""
+        self.loss.check(terms, step)
 
     def monitor(self, x: Array, validation: Array | None) -> dict[str, float]:
         """Return the mean energies of data, buffer and noise."""

@@ -27,9 +27,10 @@ from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
     BernoulliLikelihood,
+    check_likelihood_settings,
     check_sigma,
+    warn_of_range,
 )
-from scratchgen.models.model import State, check_arrays, check_names
 from scratchgen.models.objectives import VAETerms, elbo_terms
 from scratchgen.models.semi_supervised import bayes
 from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, LabelledModel
@@ -147,8 +148,7 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         self.sigma = check_sigma(sigma)
         self.binarise = bool(binarise)
         self.class_prior = check_choice("class_prior", class_prior, CLASS_PRIORS)
-        if self.likelihood == "gaussian" and self.binarise:
-            raise InputError("binarise is for a Bernoulli likelihood: leave it out, or use likelihood='bernoulli'")
+        check_likelihood_settings(self.likelihood, self.output_mean, self.sigma, self.binarise)
         self.images = None if image_shape is None else Convolutions(self.n_visible, image_shape, channels, kernel)
         settings = {
             "n_visible": self.n_visible,
@@ -176,34 +176,18 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
         )
         super().__init__(settings, self._layout(), seed, dtype, backend)
 
-    # ------------------------------------------------------------------------------------------- initial values, prior
+    # ------------------------------------------------------------------------------------------------- initial values
 
     def _layout(self) -> Any:
         return ConditionalVAEParams(**self._parts())
 
     def adapt_to_data_(self, x: Labelled) -> None:
-        """Estimate p(y) where that is asked for, and set the output bias as `VAE.adapt_to_data_` does."""
-        if self.class_prior == "estimated":
-            counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
-            self.p_y[...] = counts / counts.sum()
+        """Estimate p(y) where that is asked for, and set the output bias, and warn, as `VAE` does."""
+        warn_of_range(self.p_x_given_z, x.x)
+        self.estimate_prior_(x)
         bias = self.params.decoder[-1].b
         if self.images is None and not bool((bias != 0).any()):
             bias[...] = self.p_x_given_z.output_of_mean(x.x.mean(axis=0))
-
-    def reset(self) -> None:
-        """Start again, the classes equally probable."""
-        super().reset()
-        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
-
-    def own_state(self) -> State:
-        """Return p(y)."""
-        return State({"class_prior": self.p_y})
-
-    def restore_own(self, state: State) -> None:
-        """Take over p(y)."""
-        check_arrays(state.arrays, {"class_prior": self.p_y})
-        check_names("values", state.values, {})
-        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
 
     # ------------------------------------------------------------------------------------- data, noise, schedule
 

@@ -6,15 +6,16 @@ Wherever another model takes data x - in its loss, its noise, its training - suc
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 from scratchgen import training
-from scratchgen.errors import InputError
+from scratchgen.errors import BackendError, InputError
 from scratchgen.history import History
-from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels
-from scratchgen.models.model import Model
+from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels, one_hot
+from scratchgen.models.model import Model, State, check_arrays, check_names
 from scratchgen.random import Stream
 from scratchgen.training.mixed import MixedSource
 from scratchgen.typing import Array
@@ -34,9 +35,14 @@ class LabelledModel(Model):
     ----------
     n_classes : int
         Labels are 0, ..., n_classes - 1.
+    class_prior : {"uniform", "estimated"}
+        What p(y) is.
+    p_y : array (n_classes,)
+        The probability of each class; equal ones until training begins.
     """
 
     n_classes: int
+    class_prior: str
 
     @abstractmethod
     def check_examples(self, x: Any, name: str = "x") -> Array:
@@ -51,6 +57,29 @@ class LabelledModel(Model):
     @abstractmethod
     def class_probabilities(self, x: Array) -> Array:
         """Return the probability of each class for a few examples, (n, n_classes), without checking the input."""
+
+    # -------------------------------------------------------------------------------------------- the class prior
+
+    def reset(self) -> None:
+        """Start again, the classes equally probable."""
+        super().reset()
+        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
+
+    def estimate_prior_(self, x: Labelled) -> None:
+        """Set p(y) to the frequencies of the labels where it is to be estimated."""
+        if self.class_prior == "estimated":
+            counts = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).sum(axis=0)
+            self.p_y[...] = counts / counts.sum()
+
+    def own_state(self) -> State:
+        """Return p(y)."""
+        return State({"class_prior": self.p_y})
+
+    def restore_own(self, state: State) -> None:
+        """Take over p(y)."""
+        check_arrays(state.arrays, {"class_prior": self.p_y})
+        check_names("values", state.values, {})
+        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"], dtype=self.dtype)
 
     # ---------------------------------------------------------------------------------------------------- training
 
@@ -92,6 +121,10 @@ class LabelledModel(Model):
     def training_source(self, x: Any, name: str) -> MixedSource:
         """Return the checked data as batches that mix labelled and unlabelled examples."""
         return x if isinstance(x, MixedSource) else MixedSource(self.check_data(x, name))
+
+    def captured_values(self) -> tuple[Any, ...]:
+        """Refuse: a batch is no array that could be copied to where a graph reads it."""
+        raise BackendError("a batch of labelled and unlabelled examples is not one array")
 
     def draw_data(self, x: Labelled, stream: Stream) -> Labelled:
         """Return the batch as the loss is to see it this time; `draw_examples` says how."""
@@ -146,7 +179,14 @@ class LabelledModel(Model):
     # -------------------------------------------------------------------------------------------------- prediction
 
     def predict_proba(self, x: Any, **options: Any) -> Array:
-        """Return the probability of each class for each example, (n, n_classes); options of `class_probabilities`."""
+        """Return the probability of each class for each example, (n, n_classes); options of `class_probabilities`.
+
+        Raises
+        ------
+        InputError
+            Bad examples, or an option that the model's predictions do not have.
+        """
+        self._check_options(options)
         return self._probabilities(self.check_examples(x), **options)
 
     def predict(self, x: Any, **options: Any) -> Array:
@@ -157,6 +197,15 @@ class LabelledModel(Model):
         """Return the share of examples whose label is the most probable class."""
         predicted = self.predict(x, **options)
         return float((predicted == self.check_classes(y, len(predicted), all_known=True)).mean())
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        _, *known = inspect.signature(self.class_probabilities).parameters
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise InputError(
+                f"the predictions of {type(self).__name__} take {', '.join(known) or 'no options'}, "
+                f"got {' and '.join(unknown)}: leave {'it' if len(unknown) == 1 else 'them'} out"
+            )
 
     def _probabilities(self, x: Array, **options: Any) -> Array:
         starts = range(0, len(x), _CHUNK_ROWS)

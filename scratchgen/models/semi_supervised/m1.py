@@ -30,13 +30,11 @@ from scratchgen.errors import FileFormatError, InputError
 from scratchgen.history import History
 from scratchgen.labels import UNLABELLED, Labelled, check_every_class, check_labels
 from scratchgen.models.model import State, check_names
+from scratchgen.models.semi_supervised.code_classifier import CLASSIFIERS, class_probabilities, fitted_classifier
 from scratchgen.models.semi_supervised.features import feature_vae, settings_of
 from scratchgen.models.vae import VAE
-from scratchgen.ops.softmax import log_softmax_forward
 from scratchgen.typing import Array
 from scratchgen.validation import check_choice, check_count, check_positive
-
-CLASSIFIERS = {"logistic": 1.0, "svm": 10.0}  # with the regularisation that suits codes of unit scale
 
 
 class M1:
@@ -178,7 +176,8 @@ class M1:
     ) -> History:
         """Train the VAE on all examples, then the classifier on those that have a label; return the VAE's history.
 
-        Which examples are labelled has no influence on the VAE.
+        Which examples are labelled has no influence on the VAE. The row of the last epoch has the classifier's
+        `accuracy` on the labelled examples, and `validation_accuracy` on those among the validation data.
 
         Parameters
         ----------
@@ -197,13 +196,15 @@ class M1:
         Raises
         ------
         InputError
-            Bad data, labels or options; a class without a labelled example.
+            Bad data, labels or options, those of the validation data too; a class without a labelled example.
         """
         x, y = self._check_labelled(x, y)
+        judged = {"accuracy": (x, y)}
         if isinstance(validation, Labelled):
-            validation = validation.x
-        elif isinstance(validation, tuple):
-            validation = validation[0]
+            validation = validation.x, validation.y
+        if isinstance(validation, tuple) and len(validation) == 2:
+            validation, labels = self.vae.check_data(validation[0], "validation"), validation[1]
+            judged["validation_accuracy"] = validation, check_labels(labels, len(validation), self.n_classes)
 
         def forget_classifier() -> None:  # that of other codes
             self._remember(self.codes[:0], self.labels[:0])
@@ -218,6 +219,7 @@ class M1:
             **options,
         )
         self.fit_classifier(x, y)
+        history.amend({name: self._known_accuracy(*data) for name, data in judged.items()})
         if checkpoint is not None:
             self.save(checkpoint)
         return history
@@ -246,14 +248,11 @@ class M1:
         """Fit the classifier: always to the codes that are kept, so that a loaded model predicts as the saved one."""
         if not len(self.labels):
             raise InputError("no classifier has been fitted yet: call fit(x, y), or fit_classifier(x, y)")
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.svm import SVC
+        return fitted_classifier(self.classifier, self.regularisation, self.codes.astype(np.float64), self.labels)
 
-        if self.classifier == "logistic":
-            kind: Any = LogisticRegression(C=self.regularisation, max_iter=5000)
-        else:
-            kind = SVC(C=self.regularisation, break_ties=True)  # the prediction is then the class of the highest score
-        return kind.fit(self.codes.astype(np.float64), self.labels)
+    def _known_accuracy(self, x: Any, y: Array) -> float:
+        known = to_numpy(y) != UNLABELLED
+        return self.accuracy(to_numpy(x)[known], to_numpy(y)[known]) if known.any() else float("nan")
 
     # ------------------------------------------------------------------------------------------------------ using it
 
@@ -268,12 +267,7 @@ class M1:
         They are in its order of preference, but say nothing of how often it is right.
         """
         classifier, codes = self._fitted, to_numpy(self.encode(x)[0]).astype(np.float64)
-        if self.classifier == "logistic":
-            p = classifier.predict_proba(codes)
-        else:
-            scores = classifier.decision_function(codes)
-            p = log_softmax_forward(np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores)[1]
-        return self.backend.asarray(p, dtype=self.vae.dtype)
+        return self.backend.asarray(class_probabilities(classifier, codes), dtype=self.vae.dtype)
 
     def predict(self, x: Any) -> Array:
         """Return the class of each example, (n,)."""

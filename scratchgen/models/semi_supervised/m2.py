@@ -8,12 +8,18 @@ and one whose class is not known has the expectation of it over the classifier's
 
 .. math:: U(x) = \sum_c q(c|x) L(x, c) - H(q(y|x)).
 
-The sum over the classes is exact: each class of each unlabelled example makes a row (`scratchgen.ops.class_rows`) with
-noise of its own. With s the share of labelled examples in the data,
+The sum over the classes is exact: each class of each unlabelled example makes a row (`scratchgen.ops.class_rows`), all
+with the same draw of noise. With s the share of labelled examples in the data,
 
     loss = s mean_labelled L(x, y) + (1 - s) mean_unlabelled U(x) + classification_weight mean_labelled[-log q(y|x)].
 
 Over n examples this is J / n of the paper (equation 9) with alpha = classification_weight n; there alpha is 0.1 n.
+
+The classifier has two teachers, the labels and the bounds of unlabelled examples. While the networks that compute the
+bounds know little yet, the second confirms the classifier in whatever it thinks, right or wrong, until it is so sure
+that no gradient is left. `bound_feedback` says how much of that teacher's part of the gradient training follows: with 0
+until encoder and decoder have learnt what the classifier's classes look like, and 1 from then on, the bounds correct
+it. The loss and its gradient, as `loss_and_grad` returns them, do not know of it.
 
 ======  ===================  =================================================================
 symbol  shape                meaning
@@ -43,7 +49,7 @@ from scratchgen.nn.parameters import Shape
 from scratchgen.ops.linear import LinearCache, LinearParams, linear_backward, linear_forward
 from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.random import Stream
-from scratchgen.schedules import value_at
+from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
 from scratchgen.validation import check_nonnegative
 
@@ -103,6 +109,9 @@ class M2(ConditionalVAE):
     classification_weight : float
         Of -log q(y|x) of the labelled examples in the loss. The paper has 0.1; where the reconstruction term changes by
         many nats, as for a Gaussian of small sigma, the labels need more weight, 1 to 10.
+    bound_feedback : float or schedule
+        How much of its gradient by the bounds of unlabelled examples the classifier follows in training: see above.
+        With few labels `scratchgen.schedules.Delay`, by about half of all steps, serves well.
     **options
         As of `ConditionalVAE`: likelihood, beta, decoder_hidden, activation, output_mean, sigma, n_samples, binarise,
         class_prior, image_shape, channels, kernel, seed, dtype, backend.
@@ -130,11 +139,14 @@ class M2(ConditionalVAE):
         n_latent: int = 50,
         *,
         classification_weight: float = 0.1,
+        bound_feedback: Schedule = 1.0,
         **options: Any,
     ) -> None:
         self.classification_weight = check_nonnegative("classification_weight", classification_weight)
+        self.bound_feedback = check_schedule("bound_feedback", bound_feedback)
         super().__init__(n_visible, n_classes, hidden, n_latent, **options)
-        self.settings = self.settings | {"classification_weight": self.classification_weight}
+        own = {"classification_weight": self.classification_weight, "bound_feedback": bound_feedback}
+        self.settings = self.settings | own
 
     def _classifier(self) -> Network:
         """Return the classifier but for its last layer."""
@@ -189,13 +201,26 @@ class M2(ConditionalVAE):
         nll, kl, _ = rows_forward(self, x, self.target(x), noise)
         return self._weigh(x, log_q, q, nll, kl)[0]
 
+    def scheduled_values(self) -> dict[str, float]:
+        """Return beta and the feedback of the bounds at the present step."""
+        return super().scheduled_values() | {"bound_feedback": value_at(self.bound_feedback, self.step)}
+
+    def training_terms_(self, x: Labelled, stream: Stream, out: Any) -> M2Terms:
+        """Draw the noise and return the terms; `out` receives the gradient, with the present `bound_feedback`."""
+        feedback = value_at(self.bound_feedback, self.step)
+        return self._terms_and_direction(x, self.draw_noise(x, stream), out, feedback)
+
     def evaluate_terms_and_grads(self, x: Labelled, noise: Array, out: Any = None) -> Any:
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
-        terms, passed = self._backward_to_networks(x, noise, grads)
+        return self._terms_and_direction(x, noise, grads), grads
+
+    def _terms_and_direction(self, x: Labelled, noise: Array, grads: M2Params, feedback: float = 1.0) -> M2Terms:
+        """Return the terms; `grads` receives the gradient, with `feedback` times what bounds do to the classifier."""
+        terms, passed = self._backward_to_networks(x, noise, grads, feedback)
         self.classifier_network.backward_params_(passed.dfeatures, passed.classifier, grads.classifier, self.backend)
         self.encoder_network.backward_params_(passed.dh, passed.rows.encoded.layers, grads.encoder, self.backend)
-        return terms, grads
+        return terms
 
     def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the examples, (n, n_visible).
@@ -208,11 +233,14 @@ class M2(ConditionalVAE):
         dx = self.classifier_network.backward_(passed.dfeatures, passed.classifier, grads.classifier, self.backend)
         return dx + rows_grad_x(self, passed.dh, passed.weight, passed.rows, grads)
 
-    def _backward_to_networks(self, x: Labelled, noise: Array, grads: M2Params) -> tuple[M2Terms, BackwardPass]:
+    def _backward_to_networks(
+        self, x: Labelled, noise: Array, grads: M2Params, feedback: float = 1.0
+    ) -> tuple[M2Terms, BackwardPass]:
         """Run forward, then backward as far as the top layers of classifier and encoder; fill all other gradients."""
         log_q, q, classifier, logits = self._classifier_forward(x.x)
         nll, kl, rows = rows_forward(self, x, self.target(x), noise)
         terms, weight, dlog_q = self._weigh(x, log_q, q, nll, kl)
+        dlog_q[x.n_labelled :] *= feedback
         dh = rows_backward(self, weight, rows, grads)
         dfeatures, _ = linear_backward(log_softmax_backward(dlog_q, q), logits, grads.logits)
         return terms, BackwardPass(dh, rows, weight, dfeatures, classifier)
@@ -243,7 +271,7 @@ class M2(ConditionalVAE):
     def _classifier_forward(self, x: Array) -> tuple[Array, Array, Any, LinearCache]:
         """Return log q(y|x) and q(y|x), (n, n_classes), and the caches of the layers and of the last one."""
         features, layers = self.classifier_network.forward(self.params.classifier, x, self.backend)
-        logits, cache = linear_forward(self.params.logits, features)
+        logits, cache = linear_forward(self.params.logits, features, self.backend.precision)
         return *log_softmax_forward(logits), layers, cache
 
     def class_probabilities(self, x: Array) -> Array:  # type: ignore[override]  # nothing to choose here

@@ -12,15 +12,7 @@ A constraint stands in the loss with a multiplier, its weight; two more may be a
     loss = reconstruction + beta kl + prediction_weight * prediction
            + consistency_weight * consistency + aggregate_weight * aggregate.
 
-==============  ====================  ======================================================================
-symbol          shape                 meaning
-==============  ====================  ======================================================================
-x               (n, n_visible)        data, labelled examples first
-z               (L, n, n_latent)      draws from q(z|x), by which x is reconstructed and y predicted
-output          (L n, n_visible)      of the decoder, for each draw
-z_again         (L n, n_latent)       draws from q(z|x_again) with x_again = E[x|z], by which y is predicted too
-log_p           (1 or 2, L, n, C)     log p(y|z), and log p(y|z_again) behind it
-==============  ====================  ======================================================================
+`scratchgen.models.semi_supervised.constrained_loss` has the loss and its gradient.
 """
 
 from __future__ import annotations
@@ -29,27 +21,20 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
-from scratchgen.labels import Labelled, one_hot
-from scratchgen.models.model import State, check_arrays, check_names
+from scratchgen.labels import Labelled
+from scratchgen.models.semi_supervised.constrained_loss import (
+    PredictionConstrainedTerms,
+    constrained_backward,
+    constrained_forward,
+)
 from scratchgen.models.semi_supervised.features import feature_vae, settings_of
 from scratchgen.models.semi_supervised.labelled_model import CLASS_PRIORS, LabelledModel
-from scratchgen.models.semi_supervised.prediction_terms import (
-    PredictionCache,
-    PredictionTerms,
-    prediction_backward,
-    prediction_forward,
-)
-from scratchgen.models.semi_supervised.recoding import (
-    RecodingCache,
-    add_encoder_grads_,
-    recoding_backward,
-    recoding_forward,
-)
-from scratchgen.models.vae import EncoderCache, VAEParams
+from scratchgen.models.semi_supervised.prediction_terms import PredictionTerms
+from scratchgen.models.semi_supervised.recoding import add_encoder_grads_
+from scratchgen.models.vae import VAEParams
 from scratchgen.nn.networks import DenseNetwork
-from scratchgen.ops.divergences import KLCache, kl_standard_normal_backward, kl_standard_normal_forward
-from scratchgen.ops.gaussian import GaussianSampleCache, reparameterise_backward, reparameterise_forward
-from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
+from scratchgen.ops.gaussian import reparameterise_forward
+from scratchgen.ops.softmax import log_softmax_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -61,33 +46,6 @@ class PredictionConstrainedParams(NamedTuple):
 
     vae: VAEParams
     classifier: tuple[Any, ...]
-
-
-class PredictionConstrainedTerms(NamedTuple):
-    """The loss, and its terms without their weights: nats, sum over features, mean over examples."""
-
-    loss: Any
-    reconstruction: Any
-    kl: Any
-    prediction: Any
-    consistency: Any
-    aggregate: Any
-
-
-class _Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
-
-    row_weights: Array
-    encoder: EncoderCache
-    draw: GaussianSampleCache
-    kl: KLCache
-    output: Array
-    decoder: Any
-    nll: Any
-    recoding: RecodingCache | None
-    classifier: Any
-    p: Array
-    prediction: PredictionCache
 
 
 class PredictionConstrainedVAE(LabelledModel):
@@ -216,23 +174,11 @@ class PredictionConstrainedVAE(LabelledModel):
         place[...] = self.vae.theta
         self.vae.theta, self.vae.params = place, self.params.vae
         self.classifier_network.initialise_(self.params.classifier, stream)
-        self.p_y = self.backend.xp.full(self.n_classes, 1.0 / self.n_classes, dtype=self.dtype)
 
     def adapt_to_data_(self, x: Labelled) -> None:
         """Set the decoder's output bias as `VAE` does, and the class prior where it is to be estimated."""
         self.vae.adapt_to_data_(x.x)
-        if self.class_prior == "estimated":
-            self.p_y[...] = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype).mean(axis=0)
-
-    def own_state(self) -> State:
-        """Return the class prior."""
-        return State({"class_prior": self.p_y})
-
-    def restore_own(self, state: State) -> None:
-        """Take over the class prior."""
-        check_arrays(state.arrays, {"class_prior": self.p_y})
-        check_names("values", state.values, {})
-        self.p_y[...] = self.backend.asarray(state.arrays["class_prior"])
+        self.estimate_prior_(x)
 
     # -------------------------------------------------------------------------------------- data, noise, schedules
 
@@ -245,14 +191,14 @@ class PredictionConstrainedVAE(LabelledModel):
         return self.vae.draw_data(x, stream)
 
     @property
-    def _n_predictions(self) -> int:
+    def n_predictions(self) -> int:
         """Return how often a loss predicts: 2 where reconstructions are encoded again."""
         return 1 if self.consistency_weight == 0 else 2
 
     def noise_shape(self, x: Labelled) -> tuple[int, ...]:
         """Return (n, n_latent); or (2, n, n_latent), for codes and for those of reconstructions."""
         one = self.vae.noise_shape(x.x)
-        return one if self._n_predictions == 1 else (2, *one)
+        return one if self.n_predictions == 1 else (2, *one)
 
     def draw_noise(self, x: Labelled, stream: Stream | None = None) -> Array:
         """Draw the noise of a batch, with n_samples in front where there is more than one."""
@@ -262,14 +208,16 @@ class PredictionConstrainedVAE(LabelledModel):
 
     def scheduled_values(self) -> dict[str, float]:
         """Return beta and the weights of the constraints at the present step."""
-        weights = self._weights()._asdict()
-        return {"beta": self._beta} | {f"{name}_weight": weight for name, weight in weights.items()}
+        weights = self.weights_now()._asdict()
+        return {"beta": self.beta_now} | {f"{name}_weight": weight for name, weight in weights.items()}
 
     @property
-    def _beta(self) -> float:
+    def beta_now(self) -> float:
+        """Return beta at the present step."""
         return value_at(self.vae.beta, self.step)
 
-    def _weights(self) -> PredictionTerms:
+    def weights_now(self) -> PredictionTerms:
+        """Return the weights of the constraints at the present step."""
         schedules = (self.prediction_weight, self.consistency_weight, self.aggregate_weight)
         return PredictionTerms(*(value_at(schedule, self.step) for schedule in schedules))
 
@@ -277,15 +225,15 @@ class PredictionConstrainedVAE(LabelledModel):
 
     def evaluate_terms(self, x: Labelled, noise: Array) -> PredictionConstrainedTerms:
         """Return the terms of the loss, without gradient and without checking the input."""
-        return self._forward(x, noise)[0]
+        return constrained_forward(self, x, noise)[0]
 
     def evaluate_terms_and_grads(
         self, x: Labelled, noise: Array, out: PredictionConstrainedParams | None = None
     ) -> tuple[PredictionConstrainedTerms, PredictionConstrainedParams]:
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
-        terms, cache = self._forward(x, noise)
-        dh, grads_again, _ = self._backward_to_encoder(cache, grads)
+        terms, cache = constrained_forward(self, x, noise)
+        dh, grads_again, _ = constrained_backward(self, cache, grads)
         self.vae.encoder_network.backward_params_(dh, cache.encoder.layers, grads.vae.encoder, self.backend)
         if grads_again is not None:
             add_encoder_grads_(grads.vae, grads_again)
@@ -298,75 +246,10 @@ class PredictionConstrainedVAE(LabelledModel):
         """
         x = self.check_data(x)
         grads = self.empty_grads()[1]
-        _, cache = self._forward(x, self._check_noise(x, noise))
-        dh, _, dnll = self._backward_to_encoder(cache, grads)
+        _, cache = constrained_forward(self, x, self._check_noise(x, noise))
+        dh, _, dnll = constrained_backward(self, cache, grads)
         dx = self.vae.encoder_network.backward_(dh, cache.encoder.layers, grads.vae.encoder, self.backend)
         return dx + self.vae.p_x_given_z.grad_x(cache.output, x.x, dnll)
-
-    def _forward(self, x: Labelled, noise: Array) -> tuple[PredictionConstrainedTerms, _Cache]:
-        vae, xp, n = self.vae, self.backend.xp, len(x)
-        noise = noise.reshape(-1, self._n_predictions, n, self.n_latent)
-        mean, log_var, encoder = vae.encoder_forward(x.x)  # (n, n_latent)
-        z, draw = reparameterise_forward(mean, log_var, noise[:, 0])  # (L, n, n_latent)
-        kl, kl_cache = kl_standard_normal_forward(mean, log_var)  # (n,)
-        output, decoder = vae.decoder_forward(z)  # (L n, n_visible)
-        nll, nll_cache = vae.p_x_given_z.forward(output, x.x)  # (L n,)
-
-        codes, recoding = z.reshape(-1, self.n_latent), None
-        if self._n_predictions == 2:
-            z_again, recoding = recoding_forward(vae, output, noise[:, 1].reshape(codes.shape))
-            codes = xp.concatenate([codes, z_again])  # (2 L n, n_latent)
-        logits, classifier = self.classifier_network.forward(self.params.classifier, codes, self.backend)
-        log_p, p = log_softmax_forward(logits.reshape(self._n_predictions, -1, n, self.n_classes))
-        target = one_hot(x.y[: x.n_labelled], self.n_classes, self.dtype)
-        predictions, prediction = prediction_forward(log_p, target, self.p_y)
-
-        row_weights = self._row_weights(x)
-        reconstruction = (row_weights * nll.reshape(-1, n).mean(axis=0)).sum()
-        mean_kl = (row_weights * kl).sum()
-        constraints = sum(weight * term for weight, term in zip(self._weights(), predictions, strict=True))
-        loss = reconstruction + self._beta * mean_kl + constraints
-        return (
-            PredictionConstrainedTerms(loss, reconstruction, mean_kl, *predictions),
-            _Cache(
-                row_weights, encoder, draw, kl_cache, output, decoder, nll_cache, recoding, classifier, p, prediction
-            ),
-        )
-
-    def _row_weights(self, x: Labelled) -> Array:
-        """Return by how much each example counts in a mean over the data that the batch stands for, (n,)."""
-        n, n_labelled, share = len(x), x.n_labelled, x.labelled_share
-        weights = self.backend.xp.full(n, 1.0 / n, dtype=self.dtype)
-        if 0 < n_labelled < n:
-            weights[:n_labelled], weights[n_labelled:] = share / n_labelled, (1 - share) / (n - n_labelled)
-        return weights
-
-    def _backward_to_encoder(
-        self, cache: _Cache, grads: PredictionConstrainedParams
-    ) -> tuple[Array, VAEParams | None, Array]:
-        """Run backward as far as the encoder's top layer h; fill all other gradients.
-
-        Returns dh, the encoder's gradient by its way over reconstructions, and the derivative by the nll of each row.
-        """
-        vae = self.vae
-        _, n_draws, n, _ = cache.p.shape
-        dlog_p = prediction_backward(self._weights(), cache.prediction)
-        dlogits = log_softmax_backward(dlog_p, cache.p).reshape(-1, self.n_classes)
-        dcodes = self.classifier_network.backward_(dlogits, cache.classifier, grads.classifier, self.backend)
-        drows = dcodes[: n_draws * n]
-
-        dnll = self.backend.xp.tile(cache.row_weights / n_draws, n_draws)
-        doutput = vae.p_x_given_z.backward_(dnll, cache.nll, grads.vae.log_sigma)
-        grads_again = None
-        if cache.recoding is not None:
-            doutput_again, grads_again = recoding_backward(vae, dcodes[n_draws * n :], cache.recoding)
-            doutput += doutput_again
-        drows = drows + vae.decoder_network.backward_(doutput, cache.decoder, grads.vae.decoder, self.backend)
-
-        dmean, dlog_var = reparameterise_backward(drows.reshape(n_draws, n, -1), cache.draw)
-        dmean_of_kl, dlog_var_of_kl = kl_standard_normal_backward(self._beta * cache.row_weights, cache.kl)
-        dh = vae.heads_backward(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl, cache.encoder, grads.vae)
-        return dh, grads_again, dnll
 
     # -------------------------------------------------------------------------------------------------- using it
 

@@ -66,8 +66,8 @@ def encode_rows(model: ConditionalVAE, x: Array, target: Array, n_labelled: int)
     """Return q(z|x,y) of each row."""
     p = model.params
     h, layers = model.encoder_network.forward(p.encoder, x, target, n_labelled, model.backend)
-    mean, mean_head = linear_forward(p.mean, h)  # (rows, n_latent)
-    log_var, log_var_head = linear_forward(p.log_var, h)
+    mean, mean_head = linear_forward(p.mean, h, model.backend.precision)  # (rows, n_latent)
+    log_var, log_var_head = linear_forward(p.log_var, h, model.backend.precision)
     return EncodedRows(mean, log_var, layers, mean_head, log_var_head)
 
 

@@ -30,6 +30,11 @@ def small(kind=sg.Autoencoder, **options):
         ("weight_decay", float("nan"), "weight_decay must be a finite number >= 0, got nan"),
         ("activation", "gelu", "unknown activation 'gelu': choose one of linear, relu"),
         ("output_mean", "softmax", "output_mean must be one of 'linear', 'tanh', 'sigmoid', got 'softmax'"),
+        (
+            "output_mean",
+            "tanh",
+            "output_mean is that of a Gaussian likelihood: leave it out",
+        ),
         ("dtype", "float16", "dtype must be one of float32, float64, got float16"),
         ("seed", -1, "seed must be an integer"),
     ],
@@ -49,6 +54,7 @@ def test_bad_settings_are_rejected_by_every_kind(kind, option, value, message):
         (sg.SparseAutoencoder, {"sparsity_cost": -1}, "sparsity_cost must be a finite number >= 0, got -1"),
         (sg.SparseAutoencoder, {"sparsity_target": 1.0}, r"sparsity_target must be in \(0, 1\), got 1.0"),
         (sg.SparseAutoencoder, {"sparsity_target": "low"}, r"sparsity_target must be in \(0, 1\), got 'low'"),
+        (sg.SparseAutoencoder, {"sparsity": "l1", "sparsity_target": 0.1}, "sparsity_target is for sparsity='kl'"),
         (sg.SparseAutoencoder, {"code_activation": "relu"}, "code_activation='sigmoid', got 'relu': use that, or"),
         (sg.ContractiveAutoencoder, {"contraction_cost": np.inf}, "contraction_cost must be a finite number >= 0"),
     ],
@@ -76,6 +82,7 @@ def test_bad_data_are_rejected_by_every_method_that_takes_data(x, message):
         model.reconstruction_cost,
         model.reconstruction_error,
         model.compare_with_pca,
+        model.encoder_jacobian,
         lambda x: model.loss_and_grad(x, np.empty((3, 0))),
         lambda x: model.loss_grad_x(x, np.empty((3, 0))),
         lambda x: model.fit(x, epochs=1, progress=False),
@@ -102,18 +109,67 @@ def test_bad_noise_is_rejected(kind, noise, message):
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [(np.zeros((2, 3)), r"code must have shape \(n, 2\), got \(2, 3\)"), (np.full((1, 2), np.inf), "code has NaN or")],
+    [
+        (np.zeros((2, 3)), r"code must have shape \(..., 2\), got \(2, 3\)"),
+        (np.full((1, 2), np.inf), "code has NaN or"),
+    ],
 )
 def test_bad_codes_are_rejected(code, message):
     with pytest.raises(sg.InputError, match=message):
         small().decode(code)
 
 
-@pytest.mark.parametrize("corrupted", [HALF[:2], 0.5, None], ids=["fewer rows", "a number", "nothing"])
-def test_corruption_that_returns_no_batch_is_rejected(corrupted):
+@pytest.mark.parametrize(
+    ("corrupted", "message"),
+    [
+        (HALF[:2], r"must return an array of the shape of the batch, \(3, 4\), got \(2, 4\)"),
+        (0.5, r"must return an array of the shape of the batch, \(3, 4\), got 0.5"),
+        (None, r"must return an array of the shape of the batch, \(3, 4\), got None"),
+        (np.where(np.arange(3)[:, None] == 1, np.nan, HALF), r"returned has NaN or infinite values in 1 row.*row 1"),
+        (1j * HALF, "returned must hold real numbers, got dtype complex128"),
+        (HALF.astype(str), "returned must hold real numbers, got dtype <U"),
+    ],
+    ids=["fewer rows", "a number", "nothing", "NaN", "complex", "text"],
+)
+def test_corruption_that_returns_no_batch_is_rejected(corrupted, message):
     model = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: corrupted)
-    with pytest.raises(sg.InputError, match=r"corruption must return an array of the shape .*, \(3, 4\), got"):
-        model.fit(HALF, epochs=1, progress=False)
+    for call in (model.draw_noise, lambda x: model.fit(x, epochs=1, progress=False)):
+        with pytest.raises(sg.InputError, match=f"corruption {message}"):
+            call(HALF)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_corruption_that_changes_its_argument_leaves_the_users_data_and_the_targets_alone(dtype, backend):
+    x, held_out = HALF.astype(dtype), HALF[:2].astype(dtype)
+    model = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: x.__imul__(0), dtype=dtype, backend=backend)
+    assert not model.draw_noise(x).any()
+    other = small(sg.DenoisingAutoencoder, corruption=lambda x, stream: 0 * x, dtype=dtype, backend=backend)
+    for trained in (model, other):
+        trained.fit(x, epochs=2, validation=held_out, progress=False)
+    assert (x == 0.5).all()
+    assert (held_out == 0.5).all()
+    np.testing.assert_array_equal(model.theta, other.theta)  # the targets are those of a well-behaved corruption
+
+
+@pytest.mark.parametrize("kind", [sg.Autoencoder, sg.DenoisingAutoencoder])
+def test_noise_is_drawn_for_data_of_the_model_alone(kind):
+    model = small(kind)
+    np.testing.assert_array_equal(model.draw_noise(HALF.tolist()).shape, model.noise_shape(HALF))
+    for x, message in (
+        (HALF[:, :3], r"x must have shape \(n, 4\), got \(3, 3\)"),
+        (np.nan * HALF, "x has NaN"),
+        (255 * HALF, "divide by 255"),
+    ):
+        with pytest.raises(sg.InputError, match=message):
+            model.draw_noise(x)
+
+
+def test_training_does_not_check_its_batches_again(monkeypatch):
+    model, checked = small(sg.DenoisingAutoencoder), []
+    check = model.check_data
+    monkeypatch.setattr(model, "check_data", lambda x, name="x": checked.append(name) or check(x, name))
+    model.fit(HALF, epochs=3, batch_size=1, validation=HALF, progress=False)
+    assert checked == ["x", "validation"]
 
 
 def test_a_denoiser_encodes_what_a_corruption_has_led_out_of_the_unit_range_but_is_not_trained_on_it():
@@ -125,6 +181,37 @@ def test_a_denoiser_encodes_what_a_corruption_has_led_out_of_the_unit_range_but_
             call(HALF - 3)
     with pytest.raises(sg.InputError, match="x has NaN"):
         model.encode(np.nan * HALF)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 4)])
+def test_codes_are_decoded_in_any_arrangement(shape):
+    model, codes = small(), np.random.default_rng(0).random((*shape, 2))
+    decoded = model.decode(codes)
+    assert decoded.shape == (*shape, 4)
+    np.testing.assert_array_equal(decoded.reshape(-1, 4), model.decode(codes.reshape(-1, 2)))
+
+
+@pytest.mark.parametrize("kind", [sg.Autoencoder, sg.VAE])
+@pytest.mark.parametrize(
+    ("output_mean", "shift", "message"),
+    [
+        ("sigmoid", -1.0, r"output_mean='sigmoid' gives means in \(0, 1\), the data have values in \[-0.5, -0.25\]"),
+        ("tanh", 1.0, r"output_mean='tanh' gives means in \(-1, 1\), the data have values in \[1.5, 1.75\]"),
+    ],
+)
+def test_training_warns_of_data_that_the_mean_cannot_reach(kind, output_mean, shift, message):
+    x = HALF + shift + 0.25 * np.eye(3, 4)
+    model = kind(4, (3,), 2, likelihood="gaussian", output_mean=output_mean, backend="numpy")
+    with pytest.warns(sg.DataRangeWarning, match=message) as caught:
+        model.fit(x, epochs=1, progress=False)
+    assert [warning.filename for warning in caught] == [__file__]
+    model.fit(x, epochs=1, progress=False)  # it has been said
+
+
+def test_training_does_not_warn_of_data_that_the_mean_can_reach():
+    for output_mean, x in (("linear", 9 * HALF), ("sigmoid", np.eye(4)), ("tanh", 2 * np.eye(4) - 1)):
+        small(likelihood="gaussian", output_mean=output_mean).fit(x, epochs=1, progress=False)
+    small().fit(np.eye(4), epochs=1, progress=False)
 
 
 def test_pca_cannot_be_compared_with_a_code_that_is_not_below_the_data():

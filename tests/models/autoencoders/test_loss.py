@@ -163,6 +163,19 @@ def test_contraction_is_the_squared_norm_of_the_jacobian_of_the_encoder(hidden, 
     assert terms_of(model).penalty == pytest.approx((jacobian**2).sum(axis=(1, 2)).mean(), rel=1e-6)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "swish", "linear"])
+@pytest.mark.parametrize("hidden", [(), (5,), (4, 7, 3)], ids=str)
+def test_jacobian_of_the_encoder_is_that_of_finite_differences_and_of_the_penalty(hidden, activation, backend):
+    settings = SMALL | {"hidden": hidden, "activation": activation, "code_activation": activation}
+    model = sg.ContractiveAutoencoder(**settings, backend=backend)
+    model.theta[...] = sg.Stream(3, "numpy").normal(model.theta.size, "float64")
+    jacobian, h = model.encoder_jacobian(X), 1e-5
+    columns = [(model.encode(X + h * e) - model.encode(X - h * e)) / (2 * h) for e in np.eye(6)[:, None]]
+    assert jacobian.shape == (7, 3, 6)
+    np.testing.assert_allclose(jacobian, np.stack(columns, axis=2), rtol=1e-6, atol=1e-8)
+    assert terms_of(model).penalty == pytest.approx((jacobian**2).sum(axis=(1, 2)).mean(), rel=1e-12)
+
+
 def test_contraction_of_a_worked_example(backend):
     """Two sigmoid units at 1/2, whose slope is 1/4: (|W_1|^2 + |W_2|^2) / 16."""
     model = sg.ContractiveAutoencoder(2, (), 2, dtype="float64", backend=backend)

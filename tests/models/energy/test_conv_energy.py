@@ -160,6 +160,7 @@ def test_images_get_a_lower_energy_than_what_is_none():
         ({"kernel": 0}, "kernel must be an integer >= 1"),
         ({"first_kernel": 2.5}, "first_kernel must be an integer >= 1"),
         ({"activation": "relu"}, "the activation of an energy must be smooth"),
+        ({"hidden": (3,)}, "ConvEnergyModel takes no hidden: its network follows from image_shape, channels, n_dense"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

@@ -9,6 +9,7 @@ import scratchgen as sg
 from scratchgen.errors import InputError
 from scratchgen.ops.class_rows import ClassDenseParams, class_dense_forward
 from scratchgen.ops.linear import LinearParams, dense_forward
+from scratchgen.schedules import LinearWarmup
 
 STREAM = sg.Stream(1, "numpy")
 X = STREAM.uniform((6, 5), "float64")
@@ -33,12 +34,28 @@ def test_first_layer_is_a_dense_layer_of_example_and_class_side_by_side():
 
 def test_loss_is_minus_the_mean_bound(backend):
     model = small(backend=backend)
+    noise = sg.Stream(4, backend).normal((3, 6, 2), "float64")
+    terms, _ = model.loss_and_grad((X, Y), noise)
+    bound = model.elbo(X, Y, n_samples=3, stream=sg.Stream(4, backend))  # which draws that noise
+    assert -float(bound.mean()) == pytest.approx(float(terms.loss), rel=1e-12)
+
+
+def test_beta_weighs_the_divergence_at_the_present_step_and_not_in_the_bound():
+    model, plain = small(beta=LinearWarmup(10, stop=2.0)), small()
+    model.step = 4
     noise = model.draw_noise(model.check_data((X, Y)))
     terms, _ = model.loss_and_grad((X, Y), noise)
-    assert float(terms.loss) == pytest.approx(float(terms.reconstruction + terms.kl))
-    draws = sg.Stream(4, backend).normal((2000, *noise.shape), "float64")
-    mean_loss = float(model.loss_and_grad((X, Y), draws)[0].loss)
-    assert -float(model.elbo(X, Y, n_samples=2000).mean()) == pytest.approx(mean_loss, abs=0.05)
+    assert float(terms.loss) == pytest.approx(float(terms.reconstruction + 0.8 * terms.kl), rel=1e-13)
+    bounds = (each.elbo(X, Y, stream=sg.Stream(4)) for each in (model, plain))
+    np.testing.assert_array_equal(*bounds)
+
+
+def test_each_of_many_examples_has_its_own_bound():
+    model = small()
+    model.params.log_var.W[...], model.params.log_var.b[...] = 0, -60  # z is its mean: nothing is left to chance
+    x, y = STREAM.uniform((2100, 5), "float64"), np.arange(2100) % 3
+    in_parts = [model.elbo(x[part], y[part]) for part in np.split(np.arange(2100), 3)]
+    np.testing.assert_allclose(model.elbo(x, y), np.concatenate(in_parts), rtol=1e-12)
 
 
 def test_importance_sampled_estimate_is_the_bound_for_one_draw_and_above_it_for_many():
@@ -118,6 +135,9 @@ def test_trained_on_digits_it_classifies_by_bayes_rule_and_resumes_exactly(tmp_p
         ({"hidden": ()}, r"hidden must hold at least one width, such as \(500,\), got \(\): the class enters there"),
         ({"class_prior": "flat"}, "class_prior must be one of 'uniform', 'estimated', got 'flat'"),
         ({"likelihood": "gaussian", "binarise": True}, "binarise is for a Bernoulli likelihood"),
+        ({"output_mean": "tanh"}, "output_mean is that of a Gaussian likelihood: leave it out, or use likelihood="),
+        ({"sigma": 0.3}, "sigma is that of a Gaussian likelihood: leave it out, or use likelihood='gaussian'"),
+        ({"sigma": "learned"}, "sigma is that of a Gaussian likelihood"),
         ({"image_shape": (2, 2)}, r"images of shape \(2, 2\) have 4 numbers, not 5"),
         ({"image_shape": (5, 1), "channels": ()}, "channels must hold at least one number"),
         ({"image_shape": 5}, r"image_shape must be \(height, width\)"),
@@ -155,6 +175,9 @@ def test_bad_arguments_of_use_are_refused():
     model = small()
     with pytest.raises(InputError, match="method must be one of 'importance', 'elbo', got 'exact'"):
         model.predict_proba(X, method="exact")
+    message = "the predictions of ConditionalVAE take method, n_samples, stream, got draws and how: leave them out"
+    with pytest.raises(InputError, match=message):
+        model.accuracy(X, Y, n_samples=2, draws=3, how="well")
     with pytest.raises(InputError, match="got labels from 3 to 3"):
         model.sample(2, y=3)
     with pytest.raises(InputError, match="labelled_per_batch must be an integer >= 1, got 0"):

@@ -45,6 +45,16 @@ def test_prediction_is_that_of_the_classifier_on_the_codes_of_the_labelled_examp
         assert m1.accuracy(digits.x_test, digits.y_test) > 0.7
 
 
+def test_regularisation_is_the_weight_of_the_errors():
+    codes = small().encode(X[:18])[0].astype(float)
+    for classifier, kind in (("logistic", LogisticRegression(C=0.05, max_iter=5000)), ("svm", SVC(C=0.05))):
+        m1 = small(classifier=classifier, regularisation=0.05).fit_classifier(X, Y)
+        scores = m1._fitted.decision_function(codes)
+        np.testing.assert_allclose(scores, kind.fit(codes, Y[:18]).decision_function(codes), rtol=1e-6)
+        other = small(classifier=classifier, regularisation=5.0).fit_classifier(X, Y)
+        assert np.abs(scores - other._fitted.decision_function(codes)).max() > 0.01
+
+
 def test_fit_trains_the_vae_on_all_examples_whichever_are_labelled():
     alone = sg.VAE(6, (5,), 2, activation="softplus", seed=0)
     alone.fit(X, validation=X[:4], **TRAINING)
@@ -55,6 +65,38 @@ def test_fit_trains_the_vae_on_all_examples_whichever_are_labelled():
         assert history is m1.history
         assert history.validation_loss == alone.history.validation_loss
         assert len(m1.labels) == 18
+
+
+def test_accuracies_are_recorded_once_the_classifier_is_fitted(tmp_path):
+    m1, path, x, y = small(), tmp_path / "m1.safetensors", X[18:], Y[:12]
+    history = m1.fit(X, Y, validation=(x, y), checkpoint=path, **TRAINING)
+    assert history.columns.keys() >= {"accuracy", "validation_accuracy"}
+    for loaded in (m1, sg.load(path)):
+        assert np.isnan([loaded.history.accuracy[0], loaded.history.validation_accuracy[0]]).all()  # not fitted then
+        assert loaded.history.accuracy[1] == loaded.accuracy(X[:18], Y[:18])
+        assert loaded.history.validation_accuracy[1] == loaded.accuracy(x, y)
+    together = small().fit(X, Y, validation=sg.Labelled(x, y), **TRAINING)
+    assert together.validation_accuracy[1] == history.validation_accuracy[1]
+    of_known = np.where(np.arange(12) < 5, y, -1)
+    partly = small()
+    columns = partly.fit(X, Y, validation=(x, of_known), **TRAINING).columns
+    assert columns["validation_accuracy"][1] == partly.accuracy(x[:5], y[:5])
+    assert "validation_accuracy" not in small().fit(X, Y, validation=x, **TRAINING).columns
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (Y[:11], "y must hold one label for each of 12 examples"),
+        (np.arange(12), "labels must be 0, 1, ... to 2, and -1 where there is none; got labels from 0 to 11"),
+        (1.0 * Y[:12], "y must hold integers"),
+    ],
+)
+def test_bad_validation_labels_are_refused_before_training(y, message):
+    m1 = small()
+    with pytest.raises(sg.InputError, match=message):
+        m1.fit(X, Y, validation=(X[18:], y), **TRAINING)
+    assert m1.vae.step == 0
 
 
 def test_labelled_examples_may_come_as_one_object():

@@ -7,6 +7,9 @@ import pytest
 
 import scratchgen as sg
 from scratchgen.errors import InputError
+from scratchgen.finite_differences.trees import flattened
+from scratchgen.models.semi_supervised.m2 import M2Params
+from scratchgen.schedules import Delay, LinearWarmup
 
 N_CLASSES, N_LATENT = 3, 2
 X = sg.Stream(1, "numpy").uniform((5, 4), "float64")
@@ -51,6 +54,50 @@ def test_one_draw_serves_all_classes_of_an_example(n_samples):
     assert len(np.unique(noise[..., 0])) == 5 * n_samples
 
 
+def test_the_classifier_follows_the_bounds_as_far_as_their_feedback_says(backend):
+    """The direction is linear in it: by labels alone at 0, the gradient at 1; other parameters do not know it."""
+    directions = {}
+    for feedback in (0.0, 0.25, 1.0):
+        model = small(backend=backend, bound_feedback=Delay(1, feedback))
+        model.step = 1
+        batch, stream = model.check_data((X, MIXED)), sg.Stream(7, backend)
+        directions[feedback] = model.empty_grads()[1]
+        model.training_terms_(batch, stream, directions[feedback])
+    noise = model.draw_noise(batch, sg.Stream(7, backend))
+    np.testing.assert_array_equal(
+        flattened(directions[1.0]), flattened(model.evaluate_terms_and_grads(batch, noise)[1])
+    )
+    without, with_all = flattened(directions[0.0]), flattened(directions[1.0])
+    np.testing.assert_allclose(flattened(directions[0.25]), 0.75 * without + 0.25 * with_all, rtol=1e-12, atol=1e-14)
+    of_labels = model.check_data((X[:2], MIXED[:2]))
+    noise = model.draw_noise(of_labels, sg.Stream(7, backend))
+    _, expected = model.evaluate_terms_and_grads(of_labels, noise)
+    for name in M2Params._fields:
+        found, same = flattened(getattr(directions[0.0], name)), flattened(getattr(directions[1.0], name))
+        if name in ("classifier", "logits"):
+            np.testing.assert_allclose(found, flattened(getattr(expected, name)), rtol=1e-12, atol=1e-14)
+            assert not np.allclose(found, same)
+        else:
+            np.testing.assert_array_equal(found, same)
+
+
+def test_training_begins_the_feedback_of_the_bounds_at_its_step():
+    """Up to that step the classifier is what it is without feedback, and after it another one."""
+    trained = []
+    for feedback in (0.0, Delay(3), 1.0):
+        model = small(bound_feedback=feedback)
+        logits = []
+        for _ in range(2):
+            model.fit(X[:4], np.array([1, 0, 2, -1]), epochs=3, batch_size=4, progress=False)
+            logits.append(model.params.logits.W.copy())
+        trained.append(logits)
+    never, later, always = trained
+    np.testing.assert_array_equal(later[0], never[0])
+    assert not np.array_equal(later[1], never[1])
+    assert not np.array_equal(always[0], never[0])
+    assert model.history.bound_feedback == [1.0] * 6
+
+
 @pytest.mark.parametrize("hidden", [(5,), (5, 4)])
 def test_no_class_explains_an_example_better_than_another_at_first(hidden):
     model = sg.M2(4, N_CLASSES, hidden, N_LATENT, decoder_hidden=(3, 5), dtype="float64")
@@ -77,13 +124,30 @@ def test_with_all_labels_it_is_the_conditional_vae_and_a_classifier():
     model = small(classification_weight=2.0)
     model.p_y[...] = [0.5, 0.2, 0.3]
     y = np.array([0, 1, 2, 1, 0])
-    conditional = sg.ConditionalVAE(**{n: v for n, v in model.settings.items() if n != "classification_weight"})
+    conditional = sg.ConditionalVAE(
+        **{n: v for n, v in model.settings.items() if n not in ("classification_weight", "bound_feedback")}
+    )
     conditional.theta[...] = model.theta[: conditional.theta.size]
     noise = model.draw_noise(model.check_data((X, y)))
     terms, _ = model.loss_and_grad((X, y), noise)
     log_q = np.log(model.predict_proba(X)[np.arange(5), y])
     expected = conditional.loss_and_grad((X, y), noise)[0].loss - np.log(model.p_y[y]).mean() - 2 * log_q.mean()
     assert float(terms.loss) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_beta_of_the_loss_is_that_of_the_present_step():
+    model = small(beta=LinearWarmup(10, stop=2.0), classification_weight=0.3)
+    model.step = 4
+    batch = model.check_data((X, MIXED))
+    terms = model.evaluate_terms(batch, model.draw_noise(batch))
+    expected = terms.reconstruction + 0.8 * terms.kl + terms.class_kl + 0.3 * terms.classification
+    assert float(terms.loss) == pytest.approx(float(expected), rel=1e-13)
+
+
+def test_each_of_many_examples_has_its_own_prediction(backend):
+    model, x = small(backend=backend), sg.Stream(4, "numpy").uniform((2100, 4), "float64")
+    in_parts = [model.predict_proba(x[start : start + 700]) for start in (0, 700, 1400)]
+    np.testing.assert_allclose(model.predict_proba(x), np.concatenate(in_parts), rtol=1e-12)
 
 
 def training_curve(backend, epochs):
@@ -146,5 +210,7 @@ def test_bad_input_is_refused():
         model.loss_and_grad((X, MIXED), np.zeros((5, 2)))
     with pytest.raises(InputError, match="y must hold a class for each example, 3 of 5 have the label -1"):
         model.accuracy(X, MIXED)
+    with pytest.raises(InputError, match="the predictions of M2 take no options, got n_samples: leave it out"):
+        model.predict(X, n_samples=0)
     with pytest.raises(InputError, match="got labels from -1 to 3"):
         model.fit(X, np.array([0, 1, 2, 3, -1]), epochs=1)

@@ -84,6 +84,20 @@ def test_consistency_is_about_the_code_of_the_decoded_mean():
     assert model.evaluate_terms(batch, noise).consistency == pytest.approx(expected, rel=1e-12)
 
 
+def test_aggregate_is_the_divergence_of_the_class_prior_and_the_mean_prediction():
+    model = build(SMALL | {"aggregate_weight": 1.0, "class_prior": "estimated"})
+    batch = sg.Labelled(X, Y)
+    model.adapt_to_data_(batch)
+    prior = np.array([0.25, 0.5, 0.25])
+    noise = model.draw_noise(batch)
+    mean, log_var = model.encode(batch.x)
+    W, b = model.params.classifier[0]
+    logits = (mean + np.exp(0.5 * log_var) * noise) @ W + b
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = (prior * np.log(prior / p[4:].mean(axis=0))).sum()
+    assert model.evaluate_terms(batch, noise).aggregate == pytest.approx(expected, rel=1e-12)
+
+
 @VARIANTS
 def test_terms_are_the_same_with_and_without_the_gradient_and_nothing_given_is_changed(settings, backend):
     model, batch = build(settings, backend), sg.Labelled(X, Y)

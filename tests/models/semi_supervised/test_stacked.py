@@ -53,6 +53,20 @@ def test_codes_are_drawn_afresh_from_the_posterior_of_each_example(vae):
     np.testing.assert_allclose(codes.var(axis=0), np.exp(log_var), rtol=0.2)
 
 
+def test_styles_are_those_of_the_mean_code_and_images_are_decoded_from_codes(vae):
+    model, x, y = stacked(vae), DATA.x_test[:4], DATA.y_test[:4]
+    model.theta[...] = 0.3 * sg.Stream(3).normal(model.theta.size)
+    z = sg.Stream(5).normal((4, 4))
+    of_codes = sg.M2.encode(model, vae.encode(x)[0], y)
+    np.testing.assert_array_equal(model.encode(x, y), of_codes)
+    np.testing.assert_array_equal(model.decode(z, y), vae.decode(sg.M2.decode(model, z, y)))
+    assert np.ptp(model.decode(z, 1), axis=0).max() > 0.01  # that depends on z
+    codes = sg.M2.sample(model, 4, y, stream=sg.Stream(7))
+    np.testing.assert_array_equal(model.sample(4, y, stream=sg.Stream(7)), vae.decode(codes))
+    means = [model.sample(1, c, mean=True, stream=sg.Stream(7)) for c in range(10)]
+    assert np.ptp(means, axis=0).max() > 0.01  # and that on the class
+
+
 def test_further_training_of_the_vae_changes_nothing(vae):
     other = vae.to("cpu")
     model = stacked(other)
