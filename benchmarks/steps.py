@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from scratchgen.errors import BackendError
@@ -17,7 +17,7 @@ from scratchgen.training.graphs import CapturedStep, Step, training_step
 from scratchgen.typing import Array
 
 
-def steps_over(model: Model, batches: Sequence[Any], captured: bool = False) -> Callable[[], None]:
+def steps_over(model: Model, batches: Iterable[Any], captured: bool = False) -> Callable[[], None]:
     """Return the function that takes a step on the next of `batches`, again and again; they are moved beforehand."""
     endless = itertools.cycle([model.backend.asarray(batch) for batch in batches])
     step = step_like(model, next(endless), captured)
