@@ -33,24 +33,24 @@ def step_like(model: Model, example: Array, captured: bool = False) -> Callable[
         The step was to be captured and is not replayed here: the message says why.
     """
     os.environ["SCRATCHGEN_CUDA_GRAPHS"] = "1" if captured else "0"  # of this contender's own process
-    step = training_step(model, len(example))
     if model.step == 0:
         model.adapt_to_data_(example)
-    if captured:
-        _require_replays(step, model, example)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        step = training_step(model, len(example))
+        replayed = captured and _is_replayed(step, example)
+    reasons = [str(warning.message) for warning in caught]
+    if captured and not replayed:
+        raise BackendError("; ".join(reasons) or "capturing a step needs backend 'cuda'")
     return lambda batch: step(batch, _forget)
 
 
-def _require_replays(step: Step, model: Model, example: Array) -> None:
+def _is_replayed(step: Step, example: Array) -> bool:
     if not isinstance(step, CapturedStep):
-        raise BackendError("capturing a step needs backend 'cuda' and a cuBLAS that can be called outside CuPy")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for _ in range(3):  # one as it is, one that is captured, one that is replayed
-            step(example, _forget)
-    if not step.n_replayed:
-        reasons = [str(warning.message) for warning in caught]
-        raise BackendError("; ".join(reasons) or f"the step of {type(model).__name__} is none that a graph can hold")
+        return False
+    for _ in range(3):  # one as it is, one that is captured, one that is replayed
+        step(example, _forget)
+    return step.n_replayed > 0
 
 
 def _forget(terms: Any, n_examples: int) -> None:

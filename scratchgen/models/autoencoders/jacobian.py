@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.activation_slope import activation_slope_forward
 from scratchgen.ops.activations import ActivationCache
 from scratchgen.typing import Array
@@ -35,5 +36,6 @@ def encoder_jacobian(model: Autoencoder, x: Any) -> Array:
     slopes = [activation_slope_forward(ActivationCache(cache.saved, cache.activation))[0] for cache in caches]
     jacobian = slopes[-1][:, :, None] * caches[-1].W.T  # (n, n_code, H_{L-1})
     for slope, cache in zip(slopes[-2::-1], caches[-2::-1], strict=True):
-        jacobian = (jacobian * slope[:, None, :]) @ cache.W.T
+        rows = (jacobian * slope[:, None, :]).reshape(-1, slope.shape[1])  # (n n_code, H_l)
+        jacobian = matmul(rows, cache.W.T).reshape(*jacobian.shape[:2], -1)
     return jacobian
