@@ -108,3 +108,16 @@ def test_names_that_have_no_room_are_drawn_all_the_same():
     figure = Figure(figsize=(1.2, 1.2))
     plots.latent_clusters(np.zeros((60, 2)), np.arange(60), ax=figure.subplots())
     assert len(drawn(figure)[0][1]) == 60
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["never drawn", "drawn before"])
+def test_names_that_the_user_removes_are_gone_with_their_lines(first):
+    figure = plots.latent_clusters(CODES["overlapping"], SHORT[LABELS])
+    (ax,) = figure.axes
+    if first:
+        figure.draw_without_rendering()
+    for text in list(ax.texts)[1:]:
+        text.remove()
+    figure.draw_without_rendering()
+    assert len(ax.texts) == 1
+    assert sum(len(line.get_xdata()) > 0 for line in ax.lines) <= 1

@@ -66,7 +66,8 @@ class _Arrangement(Artist):
         """Move the names and the lines; nothing is drawn."""
         assert self.axes is not None
         in_pixels, bounds = self.axes.transData.transform, self.axes.bbox
-        shown = [k for k, name in enumerate(self._names) if bounds.contains(*in_pixels(name.xy))]
+        left = [(k, name) for k, name in enumerate(self._names) if name.axes is not None]  # some may have been removed
+        shown = [k for k, name in left if bounds.contains(*in_pixels(name.xy))]
         for leader in self._leaders:
             leader.set_data([], [])
         if shown:
