@@ -124,6 +124,7 @@ def fit_in_closed_form(run: Fit, model_class: Callable[..., Any], settings: Mapp
         Bad settings, data or folder.
     """
     data, model = _begin(run, model_class, settings)
+    model.check_can_fit()
     weights = _weights(run)
     if weights.exists() and not run.overwrite:
         raise InputError(f"{weights} exists: --overwrite replaces it")

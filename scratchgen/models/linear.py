@@ -123,6 +123,14 @@ class LinearGaussianModel(Model):
 
     # --------------------------------------------------------------------------------------------------- training
 
+    def check_can_fit(self) -> None:
+        """Refuse as many latent variables as features: nothing would be left for the noise, whatever the data."""
+        if self.n_latent >= self.n_visible:
+            raise InputError(
+                f"to fit, n_latent must be below n_visible = {self.n_visible}, got {self.n_latent}: nothing is left "
+                "for the noise"
+            )
+
     def fit(self, x: Any) -> History:  # type: ignore[override]  # no epochs, no batches: nothing is iterated
         r"""Set the parameters to a maximum of the likelihood of `x`; return the history, of one row.
 
@@ -142,11 +150,7 @@ class LinearGaussianModel(Model):
             Bad data; n_latent is not below n_visible, so that no :math:`\lambda` is left for :math:`\sigma^2`; or the
             data lie in a plane of n_latent dimensions: there the likelihood has no maximum.
         """
-        if self.n_latent >= self.n_visible:
-            raise InputError(
-                f"to fit, n_latent must be below n_visible = {self.n_visible}, got {self.n_latent}: nothing is left "
-                "for the noise"
-            )
+        self.check_can_fit()
         x, xp, started = self.check_data(x), self.backend.xp, time.perf_counter()
         mean = x.mean(axis=0, dtype="float64")
         centred = x.astype("float64") - mean
