@@ -83,6 +83,7 @@ def test_ratios_are_of_contenders_that_there_are(everything: Any, monkeypatch: p
     monkeypatch.setattr("benchmarks.scaling.epochs", lambda *_: [])
     monkeypatch.setattr("benchmarks.scaling.has_gpu", lambda: True)
     monkeypatch.setattr("benchmarks.scaling.print_curves", lambda _: None)
+    monkeypatch.setattr("benchmarks.conv_vae_step.print_breakdown", lambda *_: None)  # which takes steps
     for name in set(everything.NAMES) - {"bigger_than_memory"}:
         module, described = importlib.import_module(f"benchmarks.{name}"), []
         monkeypatch.setattr(module, "run", lambda benchmark, _, described=described: described.append(benchmark))
