@@ -30,6 +30,7 @@ from benchmarks.devices import on_gpu, require_torch_device, synchronise_cuda, s
 from benchmarks.harness import Contender
 from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
+from benchmarks.products import Product, by_numpy, by_torch
 from benchmarks.report import Benchmark, Ratio, command_line, run
 from benchmarks.steps import steps_over
 from benchmarks.vae_step import check_same_steps
@@ -39,8 +40,6 @@ from scratchgen.ops.windows import windows_of
 
 BATCH, N_BATCHES = 128, 64
 SIZE, CHANNELS, N_DENSE, N_LATENT = 28, (32, 64), 16, 2
-
-Product = tuple[np.ndarray, np.ndarray, np.ndarray]  # a, b and the array for a b
 
 
 def make_ours(batches: np.ndarray, backend: str = "cpu", captured: bool = False) -> Callable[[], Any]:
@@ -65,26 +64,11 @@ def make_torch(
 
 
 def make_products() -> Callable[[], Any]:
-    products = list(_products())
-
-    def multiply() -> None:
-        for a, b, out in products:
-            np.matmul(a, b, out=out)
-
-    return multiply
+    return by_numpy([_products()])
 
 
 def make_torch_products(device: str) -> Callable[[], Any]:
-    import torch
-
-    require_torch_device(device)
-    products = [[torch.from_numpy(array).to(device) for array in arrays] for arrays in _products()]
-
-    def multiply() -> None:
-        for a, b, out in products:
-            torch.mm(a, b, out=out)
-
-    return multiply
+    return by_torch([_products()], device)
 
 
 # -------------------------------------------------------------------------------------------------- what they share

@@ -26,6 +26,7 @@ from benchmarks.devices import on_gpu, require_torch_device, synchronise_cuda, s
 from benchmarks.harness import Contender
 from benchmarks.machine import available_cores
 from benchmarks.mnist import N_FEATURES, load_rows
+from benchmarks.products import Product, by_numpy
 from benchmarks.report import Benchmark, Ratio, command_line, run
 from benchmarks.steps import steps_over
 from scratchgen import Contrastive, EnergyModel, Langevin, ScratchgenError, Stream
@@ -34,8 +35,6 @@ HIDDEN, BATCH, N_BATCHES = (256, 256), 128, 32
 DYNAMICS = Langevin(n_steps=20, step_size=0.005)
 LOSS = Contrastive()
 _SAME = 1e-4  # relative difference of losses, and absolute one of states
-
-Product = tuple[np.ndarray, np.ndarray, np.ndarray]  # a, b and the array for a b
 
 
 def make_ours(batches: np.ndarray, backend: str = "cpu", captured: bool = False) -> Callable[[], Any]:
@@ -63,13 +62,7 @@ def make_torch(batches: np.ndarray, fused: bool, how: bool | str = False, device
 
 
 def make_products() -> Callable[[], Any]:
-    products = list(_products())
-
-    def multiply() -> None:
-        for a, b, out in products:
-            np.matmul(a, b, out=out)
-
-    return multiply
+    return by_numpy([_products()])
 
 
 # -------------------------------------------------------------------------------------------------- what they share

@@ -29,6 +29,7 @@ from benchmarks.devices import on_gpu, require_torch_device, synchronise_cuda, s
 from benchmarks.harness import Contender
 from benchmarks.machine import available_cores
 from benchmarks.mnist import load_rows
+from benchmarks.products import Product, by_numpy, by_torch
 from benchmarks.report import Benchmark, Ratio, command_line, run
 from benchmarks.steps import steps_over
 from scratchgen import VAE, ScratchgenError, Stream
@@ -67,30 +68,11 @@ def make_torch_step(batches: np.ndarray, fused: bool, compiled: bool | str, devi
 
 
 def make_numpy_products(batches: np.ndarray, only_large: bool = False, n_hidden: int = N_HIDDEN) -> Callable[[], Any]:
-    endless = itertools.cycle(list(products_of_step(batches, only_large, n_hidden)))
-
-    def multiply() -> None:
-        for a, b, out in next(endless):
-            np.matmul(a, b, out=out)
-
-    return multiply
+    return by_numpy(products_of_step(batches, only_large, n_hidden))
 
 
 def make_torch_products(batches: np.ndarray, device: str = "cpu") -> Callable[[], Any]:
-    import torch
-
-    require_torch_device(device)
-    tensors = [
-        [tuple(torch.from_numpy(array).to(device) for array in arrays) for arrays in step]
-        for step in products_of_step(batches)
-    ]
-    endless = itertools.cycle(tensors)
-
-    def multiply() -> None:
-        for a, b, out in next(endless):
-            torch.mm(a, b, out=out)
-
-    return multiply
+    return by_torch(products_of_step(batches), device)
 
 
 # -------------------------------------------------------------------------------------------------- what they share
@@ -139,7 +121,7 @@ def check_same_steps(vae: VAE, torch_step: Callable[..., Any], batches: np.ndarr
 
 def products_of_step(
     batches: np.ndarray, only_large: bool = False, n_hidden: int = N_HIDDEN
-) -> Iterator[list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+) -> Iterator[list[Product]]:
     """Yield, for each batch, the products of a step in its order, as (a, b, out); of 14 the 5 with 784 are large."""
     vae, n = make_model("numpy", n_hidden), batches.shape[1]
     p, d = vae.params, vae.empty_grads()[1]
