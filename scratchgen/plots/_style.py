@@ -30,10 +30,15 @@ def new_axis(width: float, height: float) -> Axes:
     return Figure(figsize=(width, height), layout="compressed").subplots()
 
 
+def columns_of(n: int) -> int:
+    """Return how many of `n` panels stand in a row: four at most, and the rows are as full as may be."""
+    return -(-n // -(-n // MOST_COLUMNS))
+
+
 def panels(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a new figure and its `n` axes of `width` x `height` inches, in rows of four at most, as full as may be."""
-    n_rows = -(-n // MOST_COLUMNS)
-    n_columns = -(-n // n_rows)
+    """Return a new figure and its `n` axes of `width` x `height` inches, row by row."""
+    n_columns = columns_of(n)
+    n_rows = -(-n // n_columns)
     figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
     return figure, [figure.add_subplot(n_rows, n_columns, k + 1) for k in range(n)]
 

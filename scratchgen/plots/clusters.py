@@ -28,7 +28,7 @@ SAME_PLACE = 0.05  # of the width of half a panel
 PRIOR_RADIUS = 3.0  # holds 98.9 % of N(0, I) in the plane
 
 
-def latent_clusters(mean: Array, labels: Array, symbol: str = "z", ax: Axes | None = None) -> Figure:
+def latent_clusters(mean: Array, labels: Array, ax: Axes | None = None, *, symbol: str = "z") -> Figure:
     """Draw each example at its posterior mean in the colour of its label, and each label's name at its median.
 
     Names that would hide each other stand beside their medians, with a line to them.
@@ -42,10 +42,10 @@ def latent_clusters(mean: Array, labels: Array, symbol: str = "z", ax: Axes | No
         The posterior means, ``vae.encode(x)[0]``, with Z at least 2: a NumPy or CuPy array.
     labels : (n,)
         One label an example, numbers or strings. The colours repeat after ten labels.
-    symbol : str
-        What the axes call the codes; those of an autoencoder without a distribution of z are called "h".
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
+    symbol : str
+        What the axes call the codes; those of an autoencoder without a distribution of z are called "h".
 
     Returns
     -------

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchgen.errors import InputError
-from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, new_axis, open_frame, panels, whole_figure
+from scratchgen.plots._style import CATEGORICAL, INDIGO, ROSE, columns_of, new_axis, open_frame, panels, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,8 +67,7 @@ def training_curves(
     figure, axes = panels(len(terms), 3.4, 2.8)
     beside = unit
     if not isinstance(beside, Mapping):
-        left = min(ax.get_position().x0 for ax in axes)
-        first_of_rows = [term for term, ax in zip(terms, axes, strict=True) if ax.get_position().x0 == left]
+        first_of_rows = terms[:: columns_of(len(terms))]
         beside = dict.fromkeys(first_of_rows, f"{unit} per example".strip()) | {ACCURACY: ACCURACY_UNIT}
     for ax, term in zip(axes, terms, strict=True):
         ax.set_ylabel(beside.get(term, ""))

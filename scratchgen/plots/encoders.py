@@ -57,11 +57,8 @@ def mean_activations(code: Any, target: float | None = None, ax: Axes | None = N
     if target is not None:
         ax.axhline(check_nonnegative("target", target), color=ROSE, linestyle="--", label=f"target, {target:g}")
         ax.legend(frameon=False)
-    ax.set_ylim(bottom=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("unit of the code, the most active first")
+    _label_ranks(ax, "unit of the code, the most active first")
     ax.set_ylabel("mean of $|h_k|$" if (to_numpy(code) < 0).any() else "mean activation")
-    open_frame(ax)
     return whole_figure(ax)
 
 
@@ -103,10 +100,15 @@ def jacobian_spectrum(jacobian: Any, ax: Axes | None = None) -> Figure:
     low, high = np.quantile(values, _SPREAD, axis=0)
     ax.fill_between(rank, low, high, color=INDIGO, alpha=0.2, linewidth=0, label="four fifths of the examples")
     ax.plot(rank, values.mean(axis=0), color=INDIGO, marker="o", markersize=2.5, label="mean")
-    ax.set_ylim(bottom=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("rank")
+    _label_ranks(ax, "rank")
     ax.set_ylabel("singular value of $\\partial h / \\partial x$")
     ax.legend(frameon=False)
-    open_frame(ax)
     return whole_figure(ax)
+
+
+def _label_ranks(ax: Axes, name: str) -> None:
+    """Let the values, none of which is negative, begin at 0, and the horizontal axis count."""
+    ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    ax.set_xlabel(name)
+    open_frame(ax)
