@@ -47,13 +47,14 @@ def _describe(vae: VAE) -> str:
 
 def _held_out(vae: VAE, x: np.ndarray, evaluation: Evaluation, progress: bool) -> HeldOut:
     seen = vae.draw_data(vae.check_data(x), vae.streams["sampling"])  # as in training
-    terms = _bound_terms(vae, seen)
+    mean, log_var = vae.encode(seen)
+    terms = _bound_terms(to_numpy(vae.elbo(seen)), to_numpy(kl_standard_normal_forward(mean, log_var)[0]))
     if evaluation.samples:
         terms |= _log_likelihood_term(vae, seen, evaluation.samples, progress)
     remarks = [GREYS_WERE_DRAWN] if vae.binarise and not are_states(x) else []
     if vae.likelihood == "gaussian" and vae.sigma == "learned":
         remarks.append(f"sigma is {math.exp(float(vae.params.log_sigma[0])):.3g}")
-    remarks += remarks_on_activity(vae.encode(seen)[0])
+    remarks += remarks_on_activity(mean)
     return HeldOut(terms, tuple(remarks))
 
 
@@ -72,10 +73,8 @@ def remarks_on_activity(mean: Array) -> tuple[str, ...]:
     return (f"warning: {which} latent variables {verb} in use (the posterior means of others hardly vary): {advice}",)
 
 
-def _bound_terms(vae: VAE, x: Array) -> dict[str, Estimate]:
-    """Return reconstruction, KL and ELBO of `x`, with one draw of z an example: ELBO = -(reconstruction + KL)."""
-    elbo = to_numpy(vae.elbo(x))
-    kl = to_numpy(kl_standard_normal_forward(*vae.encode(x))[0])
+def _bound_terms(elbo: np.ndarray, kl: np.ndarray) -> dict[str, Estimate]:
+    """Return reconstruction, KL and ELBO of examples, with one draw of z for each: ELBO = -(reconstruction + KL)."""
     return {"reconstruction": estimate(-elbo - kl), "KL": estimate(kl), "ELBO": estimate(elbo)}
 
 

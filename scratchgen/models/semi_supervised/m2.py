@@ -208,7 +208,7 @@ class M2(ConditionalVAE):
     def training_terms_(self, x: Labelled, stream: Stream, out: Any) -> M2Terms:
         """Draw the noise and return the terms; `out` receives the gradient, with the present `bound_feedback`."""
         feedback = value_at(self.bound_feedback, self.step)
-        return self._terms_and_direction(x, self.draw_noise(x, stream), out, feedback)
+        return self._terms_and_direction(x, self.draw_batch_noise(x, stream), out, feedback)
 
     def evaluate_terms_and_grads(self, x: Labelled, noise: Array, out: Any = None) -> Any:
         """Return the terms of the loss and its gradient, without checking the input."""
