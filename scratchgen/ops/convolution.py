@@ -22,7 +22,7 @@ from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
 from scratchgen.geometry import Geometry
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
-from scratchgen.ops.linear import REFERENCE
+from scratchgen.ops.linear import REFERENCE, check_gradient
 from scratchgen.ops.windows import apply_adjoint, apply_map, weights_gradient
 from scratchgen.typing import Array, Float
 
@@ -142,8 +142,7 @@ def pre_activation_gradient_(
 ) -> tuple[Array, Array]:
     """Return ``(da, db)``; da has one row for each place of the output. The storage of `dy` is used up."""
     xp = namespace(dy, cache.x)
-    if dy.dtype != cache.x.dtype:
-        raise InputError(f"dy must have the type of x, {cache.x.dtype}, got {dy.dtype}: convert it by astype")
+    check_gradient(dy, cache.x, "x")
     db = xp.empty(dy.shape[-1:], dtype=dy.dtype) if out is None else out.b
     rows = xp.reshape(dy, (-1, dy.shape[-1]))
     return bias_activation_backward_.on(backend)(rows, cache.saved, db, cache.activation), db

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scratchgen.backend import Backend, Precision, get_backend, namespace
+from scratchgen.errors import InputError
 from scratchgen.kernels.bias_activation import bias_activation_backward_, bias_activation_forward_
 from scratchgen.kernels.matmul import matmul
 from scratchgen.typing import Array, Float
@@ -116,10 +117,17 @@ def dense_backward_params_(
     return _activation_and_params(dy, cache, out, backend)[1]
 
 
+def check_gradient(dy: Array, other: Array, name: str) -> None:
+    """Raise unless dy has the type of what is called `name`: it is overwritten, and integers would lose decimals."""
+    if dy.dtype != other.dtype:
+        raise InputError(f"dy must have the type of {name}, {other.dtype}, got {dy.dtype}: convert it by astype")
+
+
 def _activation_and_params(
     dy: Array, cache: DenseCache, out: LinearParams | None, backend: Backend
 ) -> tuple[Array, LinearParams]:
     xp = namespace(dy, cache.x)
+    check_gradient(dy, cache.saved, "y")
     db = xp.empty(dy.shape[1:], dtype=dy.dtype) if out is None else out.b
     da = bias_activation_backward_.on(backend)(dy, cache.saved, db, cache.activation)
     if out is None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
-from scratchgen.errors import BackendError
+from scratchgen.errors import BackendError, InputError
 from scratchgen.ops.activations import activation_backward, activation_forward
 from scratchgen.ops.linear import (
     LinearParams,
@@ -69,3 +71,12 @@ def test_arrays_of_two_libraries_are_not_mixed():
     _, cache = linear_forward(PARAMS, X)
     with pytest.raises(BackendError, match=r"mixed \(array_api_strict, numpy\).*move one"):
         linear_backward_params(strict.asarray(DY), cache)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
+def test_gradients_of_another_type_are_refused(backend, dtype):
+    # written over, integers would lose what stands behind the decimal point
+    for backward in map(inspect.unwrap, (dense_backward_, dense_backward_params_)):  # annotations unchecked
+        _, cache = dense_forward(PARAMS, X, "tanh", backend)
+        with pytest.raises(InputError, match=f"dy must have the type of y, float64, got {dtype}"):
+            backward(np.ones_like(DY, dtype=dtype), cache, None, backend)
