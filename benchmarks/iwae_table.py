@@ -21,11 +21,12 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import at_least
 from scratchgen import VAE, Adam, Stream, datasets, load, to_numpy
 from scratchgen.latent import active_units
 
@@ -93,15 +94,6 @@ def scale_of(epochs: int, updates: int, n_test: int, n_draws: int) -> str:
     }
     missing = [f"{ours:,} of {theirs:,} {name}" for name, (ours, theirs) in parts.items() if ours != theirs]
     return f"SCALED DOWN: {', '.join(missing)}" if missing else "the whole published setting"
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text}")
-        return int(text)
-
-    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

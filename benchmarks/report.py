@@ -78,7 +78,7 @@ def command_line(name: str, description: str, *, rounds: int, calls: int, thread
         ("--calls", calls, 1, "timed calls in a turn"),
         ("--threads", threads, 1, "of each contender"),
     ):
-        parser.add_argument(option, type=_at_least(least), default=default, help=f"{meaning} (default: %(default)s)")
+        parser.add_argument(option, type=at_least(least), default=default, help=f"{meaning} (default: %(default)s)")
     add_out(parser, name)
     return parser
 
@@ -93,10 +93,12 @@ def add_out(parser: argparse.ArgumentParser, name: str) -> None:
     )
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what an argument parser takes for the type of a number that is not below `least`."""
+
     def count(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text}")
         return int(text)
 
     return count
