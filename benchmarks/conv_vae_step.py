@@ -90,8 +90,8 @@ def _copy_parameters(vae: ConvVAE, model: Any) -> None:
         for layer, W, b in (
             *((layer, p.W.transpose(3, 2, 0, 1), p.b) for layer, p in ((model.conv1, conv1), (model.conv2, conv2))),
             (model.dense, dense.W[pixels].T, dense.b),
-            (model.mean, vae.params.mean.W.T, vae.params.mean.b),
-            (model.log_var, vae.params.log_var.W.T, vae.params.log_var.b),
+            (model.mean, vae.params.heads.mean.W.T, vae.params.heads.mean.b),
+            (model.log_var, vae.params.heads.log_var.W.T, vae.params.heads.log_var.b),
             (model.decoder, decoder.W[:, pixels].T, decoder.b[pixels]),
             (model.transposed1, transposed1.W.transpose(3, 2, 0, 1), transposed1.b),
             (model.transposed2, transposed2.W.transpose(3, 2, 0, 1), transposed2.b),
@@ -107,7 +107,7 @@ def _products() -> Iterator[Product]:
     p, encoder, decoder = vae.params, vae.encoder_network, vae.decoder_network
     for i, (geometry, layer) in enumerate(zip(encoder.geometries, p.encoder, strict=False)):
         yield from _of_convolution(geometry, layer.W, with_dx=i > 0)
-    for layer in (p.encoder[-1], p.mean, p.log_var, p.decoder[0]):
+    for layer in (p.encoder[-1], p.heads, p.decoder[0]):
         yield from _of_dense_layer(layer.W)
     for geometry, layer in zip(decoder.geometries, p.decoder[1:], strict=True):
         yield from _of_convolution(geometry, layer.W, with_dx=True)

@@ -1,7 +1,7 @@
 """How much of a machine's rate of matrix products a training step of a VAE reaches at batch 8,192.
 
 The model is that of `vae_step`, 784-400-20. The rate is that of a square product large enough to reach it, timed beside
-the 14 products of one step, in our memory layout and by our own way to multiply, and the step itself. All times are for
+the 11 products of one step, in our memory layout and by our own way to multiply, and the step itself. All times are for
 10^9 floating-point operations of products, of which one of (m, k) by (k, n) has 2 m k n. What else a step does counts
 as nothing: the time of the square product over that of the step is the share of the rate that is left.
 
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows, data = load_rows(N_BATCHES * BATCH)
     batches = rows.reshape(N_BATCHES, BATCH, N_FEATURES)
     of_step, square_on_gpu = gigaflop_of_step(), 2e-9 * SQUARE_ON_GPU**3
-    square, products, ours = f"a square product, {SQUARE} rows, NumPy", "its 14 products, NumPy", "scratchgen"
+    square, products, ours = f"a square product, {SQUARE} rows, NumPy", "its 11 products, NumPy", "scratchgen"
     contenders = [
         Contender(square, partial(make_square, SQUARE), units=2e-9 * SQUARE**3),
         Contender(products, partial(make_products, batches, "cpu"), units=of_step, warm_up=1),
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for precision in ("float32", "tf32"):
         square, products, ours = (
             f"GPU {precision}: {name}"
-            for name in (f"a square product, {SQUARE_ON_GPU} rows, PyTorch", "its 14 products", "scratchgen, captured")
+            for name in (f"a square product, {SQUARE_ON_GPU} rows, PyTorch", "its 11 products", "scratchgen, captured")
         )
         makers = (partial(make, batches, "cuda", precision) for make in (make_products, make_step))
         contenders += [

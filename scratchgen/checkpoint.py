@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from scratchgen.backend import Backend, to_numpy
 from scratchgen.errors import FileFormatError, InputError
 from scratchgen.models import MODELS
@@ -19,7 +21,7 @@ from scratchgen.models.model import State
 from scratchgen.specification import from_specification, to_specification
 
 _FORMAT = "scratchgen model"
-_VERSION = 1
+_VERSION = 2
 _KEY = "scratchgen"  # of the JSON text among the file's metadata
 
 
@@ -46,7 +48,8 @@ def save(model: Saveable, path: str | Path) -> None:
     from safetensors.numpy import save as to_bytes
 
     state = model.state()
-    arrays = {name: to_numpy(array) for name, array in state.arrays.items()}
+    # safetensors writes an array as it lies in memory, and takes it for one in C order when it is read
+    arrays = {name: np.ascontiguousarray(to_numpy(array)) for name, array in state.arrays.items()}
     metadata = {_KEY: json.dumps(_describe(model, state))}
     _write_atomically(_check_destination(path), to_bytes(arrays, metadata))
 

@@ -25,9 +25,9 @@ def linear_gaussian_vae(backend):
     variance = 1 / (1 + (W**2).sum(axis=1) / SIGMA**2)
     params = vae.params
     params.decoder[0].W[...], params.decoder[0].b[...] = W, b
-    params.mean.W[...] = W.T * variance / SIGMA**2
-    params.mean.b[...] = -b @ params.mean.W
-    params.log_var.W[...], params.log_var.b[...] = 0, np.log(variance)
+    params.heads.mean.W[...] = W.T * variance / SIGMA**2
+    params.heads.mean.b[...] = -b @ params.heads.mean.W
+    params.heads.log_var.W[...], params.heads.log_var.b[...] = 0, np.log(variance)
     return vae
 
 
@@ -41,8 +41,8 @@ def exact_log_likelihood(vae, x):
 
 def widened(vae):
     """Return `vae` with a q(z|x) that is off, and wider than the posterior, so that its weights have a variance."""
-    vae.params.mean.b[...] += 0.3
-    vae.params.log_var.b[...] += 0.8
+    vae.params.heads.mean.b[...] += 0.3
+    vae.params.heads.log_var.b[...] += 0.8
     return vae
 
 

@@ -41,6 +41,7 @@ from scratchgen.random import Stream
 from scratchgen.schedules import LinearWarmup
 
 _N, _VISIBLE = 3, 5
+_SCALE = 0.7  # of the parameters of a model: where tanh saturates, gradients are too small to be told from rounding
 _LABELLED_SHARE = 0.3  # of the data that a labelled batch stands for: not its own
 
 
@@ -190,7 +191,7 @@ def _check_model(name: str, entry: _Entry, backend: Backend) -> GradcheckReport:
     model = entry.model(**entry.settings, seed=0, dtype="float64", backend=backend)
     model.step = entry.step
     stream = Stream(1, backend)
-    model.theta[...] = stream.normal(model.theta.size, "float64")
+    model.theta[...] = _SCALE * stream.normal(model.theta.size, "float64")
     x = stream.uniform((len(entry.labels), model.n_visible), "float64")
     batch: Any = x
     if isinstance(model, LabelledModel):

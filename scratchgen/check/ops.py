@@ -116,6 +116,7 @@ def op_pieces(backend: Backend) -> list[Piece]:
     off_zero = {"a": x + np.copysign(0.1, x)}  # where ReLU has its kink
     rows, log_sigma = normal(_SAMPLES * _N, _FEATURES), normal(1)
     q = {"mean": normal(_N, _FEATURES), "log_var": normal(_N, _FEATURES)}
+    heads = {"heads": normal(_N, 2 * _FEATURES)}
     noise, noises = normal(_N, _FEATURES), normal(_SAMPLES, _N, _FEATURES)
     machine = RBMParams(normal(_FEATURES, _FEATURES), normal(_FEATURES), normal(_FEATURES))
     gaussian_machine = machine._replace(log_sigma=normal(_FEATURES))
@@ -210,8 +211,8 @@ def op_pieces(backend: Backend) -> list[Piece]:
         pair("reparameterise_ratio", *ratio, q, noise=noises),
         pair("log_mean_exp", log_mean_exp_forward, log_mean_exp_backward, {"log_weight": rows}),
         pair("log_softmax", log_softmax_forward, log_softmax_backward, {"logits": noises}),
-        pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, q, noise=noise),
-        pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, q, noise=noises),
+        pair("reparameterise_kl", _fused_latent_forward, _fused_latent_backward, heads, noise=noise),
+        pair(f"reparameterise_kl {several}", _fused_latent_forward, _fused_latent_backward, heads, noise=noises),
     ]
 
 
@@ -259,11 +260,11 @@ def _fused_nll_backward(weight: Array, cache: tuple[Array, Array], backend: Back
     return bernoulli_nll_and_dlogits(*cache, float(weight), backend)[1]
 
 
-def _fused_latent_forward(mean: Array, log_var: Array, noise: Array, backend: Backend) -> tuple[Any, Any]:
-    z, kl, cache = reparameterise_kl_forward(mean, log_var, noise, backend)
+def _fused_latent_forward(heads: Array, noise: Array, backend: Backend) -> tuple[Any, Any]:
+    z, kl, cache = reparameterise_kl_forward(heads, noise, backend)
     return (z, kl.sum()), cache
 
 
-def _fused_latent_backward(dy: tuple[Array, Array], cache: Any, backend: Backend) -> tuple[Array, Array]:
+def _fused_latent_backward(dy: tuple[Array, Array], cache: Any, backend: Backend) -> Array:
     dz, kl_weight = dy
     return reparameterise_kl_backward(dz, float(kl_weight), cache, backend)

@@ -13,8 +13,24 @@ from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, value_at
 
 
+class GaussianHeads(LinearParams):
+    """Weights and biases of the two affine maps to mean and log_var, side by side: one product makes both."""
+
+    __slots__ = ()
+
+    @property
+    def mean(self) -> LinearParams:
+        """Return views of those of the mean."""
+        return LinearParams(self.W[:, : len(self.b) // 2], self.b[: len(self.b) // 2])
+
+    @property
+    def log_var(self) -> LinearParams:
+        """Return views of those of log_var."""
+        return LinearParams(self.W[:, len(self.b) // 2 :], self.b[len(self.b) // 2 :])
+
+
 class GaussianLatents:
-    """Parts of a model whose parameters are encoder, mean, log_var, decoder and log_sigma, in this order."""
+    """Parts of a model whose parameters are encoder, heads, decoder and log_sigma, in this order."""
 
     backend: Backend
     dtype: str
@@ -30,11 +46,10 @@ class GaussianLatents:
 
     def _parts(self) -> dict[str, Any]:
         """Return the layouts of the parts by their names; log_sigma is empty unless sigma is learned."""
-        head = LinearParams(Shape((self.encoder_network.n_outputs, self.n_latent)), Shape((self.n_latent,)))
+        n_heads = 2 * self.n_latent
         return {
             "encoder": self.encoder_network.layout(),
-            "mean": head,
-            "log_var": head,
+            "heads": GaussianHeads(Shape((self.encoder_network.n_outputs, n_heads)), Shape((n_heads,))),
             "decoder": self.decoder_network.layout(),
             "log_sigma": Shape((1,)) if self.sigma == "learned" else (),
         }
@@ -42,7 +57,7 @@ class GaussianLatents:
     def _initialise_(self, stream: Stream) -> None:
         p = self.params
         self.encoder_network.initialise_(p.encoder, stream)
-        mlp_initialise_((p.mean, p.log_var), stream)
+        mlp_initialise_((p.heads.mean, p.heads.log_var), stream)
         self.decoder_network.initialise_(p.decoder, stream)
 
     @property

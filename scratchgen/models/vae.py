@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.importance_sampling import log_likelihood
-from scratchgen.models.gaussian_latents import GaussianLatents
+from scratchgen.models.gaussian_latents import GaussianHeads, GaussianLatents
 from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
@@ -45,9 +45,15 @@ from scratchgen.models.model import Model
 from scratchgen.models.objectives import OBJECTIVES, VAETerms, elbo_terms, importance_weighted_terms
 from scratchgen.nn.networks import DenseNetwork, Network
 from scratchgen.ops.activations import check_activation
-from scratchgen.ops.gaussian import reparameterise_forward, reparameterise_kl_backward, reparameterise_kl_forward
+from scratchgen.ops.gaussian import (
+    join_heads,
+    reparameterise_forward,
+    reparameterise_kl_backward,
+    reparameterise_kl_forward,
+    split_heads,
+)
 from scratchgen.ops.importance import reparameterise_ratio_backward, reparameterise_ratio_forward
-from scratchgen.ops.linear import LinearCache, LinearParams, linear_backward, linear_forward
+from scratchgen.ops.linear import LinearCache, linear_backward, linear_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -67,18 +73,16 @@ class VAEParams(NamedTuple):
     """Parameters of a VAE, or their gradient; `log_sigma` is empty unless sigma is learned."""
 
     encoder: tuple[Any, ...]
-    mean: LinearParams
-    log_var: LinearParams
+    heads: GaussianHeads
     decoder: tuple[Any, ...]
     log_sigma: Any
 
 
 class EncoderCache(NamedTuple):
-    """What a backward pass through the encoder needs: the cache of its layers, and those of the two heads."""
+    """What a backward pass through the encoder needs: the caches of its layers and of the heads."""
 
     layers: Any
-    mean: LinearCache
-    log_var: LinearCache
+    heads: LinearCache
 
 
 class VAE(GaussianLatents, Model):
@@ -251,11 +255,11 @@ class VAE(GaussianLatents, Model):
 
     def evaluate_terms(self, x: Array, noise: Array) -> VAETerms:
         """Return the terms of the loss, without gradient and without checking the input."""
-        mean, log_var = self._encode(x)
+        heads = self._encode(x)
         if self.objective == "iwae":
-            (z, log_ratio), _ = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
+            (z, log_ratio), _ = reparameterise_ratio_forward(*split_heads(heads), _by_sample(noise))
             return importance_weighted_terms(self._nll(z, x), log_ratio)[0]
-        z, kl, _ = reparameterise_kl_forward(mean, log_var, noise, self.backend)
+        z, kl, _ = reparameterise_kl_forward(heads, noise, self.backend)
         return elbo_terms(self._nll(z, x), kl, value_at(self.beta, self.step))
 
     def evaluate_terms_and_grads(self, x: Array, noise: Array, out: VAEParams | None = None) -> Any:
@@ -278,27 +282,25 @@ class VAE(GaussianLatents, Model):
 
     def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
         """Run forward, then backward as far as the encoder's top layer h; fill all other gradients."""
-        mean, log_var, cache = self.encoder_forward(x)
+        heads, cache = self.encoder_forward(x)
         backward = self._elbo_backward if self.objective == "elbo" else self._importance_weighted_backward
-        terms, dmean, dlog_var, output, dnll = backward(mean, log_var, noise, x, grads)
-        return terms, self.heads_backward(dmean, dlog_var, cache, grads), cache.layers, output, dnll
+        terms, dheads, output, dnll = backward(heads, noise, x, grads)
+        return terms, self.heads_backward(dheads, cache, grads), cache.layers, output, dnll
 
-    def _elbo_backward(self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
-        """Return the terms, dmean, dlog_var, the decoder's output, and the derivative by the nll of each row."""
+    def _elbo_backward(self, heads: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
+        """Return the terms, dheads, the decoder's output, and the derivative by the nll of each row."""
         n, beta = x.shape[0], value_at(self.beta, self.step)
-        z, kl, latent_cache = reparameterise_kl_forward(mean, log_var, noise, self.backend)
+        z, kl, latent_cache = reparameterise_kl_forward(heads, noise, self.backend)
         output, cache = self.decoder_forward(z)
         nll, doutput = self.p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
         drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
-        dmean, dlog_var = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
+        dheads = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
         dnll = self.backend.xp.full(nll.shape, 1.0 / nll.shape[0], dtype=nll.dtype)
-        return elbo_terms(nll, kl, beta), dmean, dlog_var, output, dnll
+        return elbo_terms(nll, kl, beta), dheads, output, dnll
 
-    def _importance_weighted_backward(
-        self, mean: Array, log_var: Array, noise: Array, x: Array, grads: VAEParams
-    ) -> Any:
+    def _importance_weighted_backward(self, heads: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
         """Return what `_elbo_backward` returns; every draw counts by its normalised weight."""
-        (z, log_ratio), latent_cache = reparameterise_ratio_forward(mean, log_var, _by_sample(noise))
+        (z, log_ratio), latent_cache = reparameterise_ratio_forward(*split_heads(heads), _by_sample(noise))
         output, cache = self.decoder_forward(z)
         nll, nll_cache = self.p_x_given_z.forward(output, x)
         terms, dlog_weight = importance_weighted_terms(nll, log_ratio)  # log w = log ratio - nll
@@ -306,30 +308,24 @@ class VAE(GaussianLatents, Model):
         doutput = self.p_x_given_z.backward_(dnll, nll_cache, grads.log_sigma)
         drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dmean, dlog_var = reparameterise_ratio_backward((drows.reshape(z.shape), dlog_weight), latent_cache)
-        return terms, dmean, dlog_var, output, dnll
+        return terms, join_heads(dmean, dlog_var), output, dnll
 
     # --------------------------------------------------------------------------------------------------- networks
 
-    def encoder_forward(self, x: Array) -> tuple[Array, Array, EncoderCache]:
-        """Return mean and log_var of q(z|x), each (n, n_latent), and the cache."""
-        params, precision = self.params, self.backend.precision
-        h, layers = self.encoder_network.forward(params.encoder, x, self.backend)
-        mean, mean_cache = linear_forward(params.mean, h, precision)  # (n, n_latent)
-        log_var, log_var_cache = linear_forward(params.log_var, h, precision)
-        return mean, log_var, EncoderCache(layers, mean_cache, log_var_cache)
+    def encoder_forward(self, x: Array) -> tuple[Array, EncoderCache]:
+        """Return mean and log_var of q(z|x) side by side, (n, 2 n_latent), and the cache."""
+        h, layers = self.encoder_network.forward(self.params.encoder, x, self.backend)
+        heads, heads_cache = linear_forward(self.params.heads, h, self.backend.precision)
+        return heads, EncoderCache(layers, heads_cache)
 
-    def heads_backward(self, dmean: Array, dlog_var: Array, cache: EncoderCache, grads: VAEParams) -> Array:
-        """Return the gradient with respect to the encoder's top layer; `grads` receives those of the two heads."""
-        dh_of_mean, _ = linear_backward(dmean, cache.mean, grads.mean)
-        dh_of_log_var, _ = linear_backward(dlog_var, cache.log_var, grads.log_var)
-        return dh_of_mean + dh_of_log_var
+    def heads_backward(self, dheads: Array, cache: EncoderCache, grads: VAEParams) -> Array:
+        """Return the gradient with respect to the encoder's top layer; `grads` receives that of the heads."""
+        return linear_backward(dheads, cache.heads, grads.heads)[0]
 
-    def _encode(self, x: Array) -> tuple[Array, Array]:
+    def _encode(self, x: Array) -> Array:
+        """Return mean and log_var of q(z|x) side by side, (n, 2 n_latent)."""
         h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
-        mean, log_var = (
-            linear_forward(p, h, self.backend.precision)[0] for p in (self.params.mean, self.params.log_var)
-        )
-        return mean, log_var
+        return linear_forward(self.params.heads, h, self.backend.precision)[0]
 
     def decoder_forward(self, z: Array) -> tuple[Array, Any]:
         """Return the decoder's output for each draw, (L n, n_visible), and its cache."""
@@ -347,7 +343,8 @@ class VAE(GaussianLatents, Model):
 
     def encode(self, x: Any) -> tuple[Array, Array]:
         """Return mean and log_var of q(z|x), each (n, n_latent)."""
-        return self._encode(self.check_data(x))
+        mean, log_var = split_heads(self._encode(self.check_data(x)))
+        return self.backend.xp.ascontiguousarray(mean), self.backend.xp.ascontiguousarray(log_var)
 
     def decode(self, z: Any) -> Array:
         """Return E[x|z] for z (..., n_latent), as (..., n_visible)."""
@@ -401,7 +398,7 @@ class VAE(GaussianLatents, Model):
         for start in range(0, x.shape[0], _CHUNK_ROWS):
             rows = x[start : start + _CHUNK_ROWS]
             noise = stream.normal((n_samples, *self.noise_shape(rows)), self.dtype)
-            z, kl, _ = reparameterise_kl_forward(*self._encode(rows), noise, self.backend)
+            z, kl, _ = reparameterise_kl_forward(self._encode(rows), noise, self.backend)
             at_a_time = max(1, _CHUNK_ROWS // len(rows))  # draws: what the decoder makes of z is far wider than z
             nll = sum(self._nll(z[k : k + at_a_time], rows).sum(axis=0) for k in range(0, n_samples, at_a_time))
             parts.append(-nll / n_samples - kl)
@@ -414,7 +411,7 @@ class VAE(GaussianLatents, Model):
         `scratchgen.importance_sampling`.
         """
         x, stream = self.check_data(x), stream or self.streams["sampling"]
-        return log_likelihood(x, *self._encode(x), self._nll, check_count("n_samples", n_samples), stream)
+        return log_likelihood(x, *split_heads(self._encode(x)), self._nll, check_count("n_samples", n_samples), stream)
 
 
 def _by_sample(noise: Array) -> Array:

@@ -5,6 +5,7 @@ symbol     shape                                      meaning
 =========  =========================================  ==============================================
 mean       (n, latent)                                mean of q(z|x)
 log_var    (n, latent)                                logarithm of its variances; sigma = exp(log_var / 2)
+heads      (n, 2 latent)                              mean and log_var side by side
 noise, z   (n, latent) or (samples, n, latent)        standard normal draws, and the latent variables
 =========  =========================================  ==============================================
 
@@ -30,6 +31,24 @@ class GaussianSampleCache(NamedTuple):
     mean: Array
     log_var: Array
     noise: Array
+
+
+class GaussianHeadsCache(NamedTuple):
+    """What `reparameterise_kl_backward` needs of the forward pass."""
+
+    heads: Array
+    noise: Array
+
+
+def split_heads(heads: Float[Array, "n heads"]) -> tuple[Float[Array, "n latent"], Float[Array, "n latent"]]:
+    """Return the two halves of the columns, mean and log_var, as views."""
+    n_latent = heads.shape[1] // 2
+    return heads[:, :n_latent], heads[:, n_latent:]
+
+
+def join_heads(mean: Float[Array, "n latent"], log_var: Float[Array, "n latent"]) -> Float[Array, "n heads"]:
+    """Return what `split_heads` has split."""
+    return namespace(mean, log_var).concat([mean, log_var], axis=1)
 
 
 def reparameterise_forward(
@@ -60,12 +79,11 @@ def reparameterise_backward(
 
 
 def reparameterise_kl_forward(
-    mean: Float[Array, "n latent"],
-    log_var: Float[Array, "n latent"],
+    heads: Float[Array, "n heads"],
     noise: Float[Array, "*samples n latent"],
     backend: Backend = REFERENCE,
-) -> tuple[Float[Array, "*samples n latent"], Float[Array, " n"], GaussianSampleCache]:
-    """Return z and the KL divergence of each example, in one pass.
+) -> tuple[Float[Array, "*samples n latent"], Float[Array, " n"], GaussianHeadsCache]:
+    """Return z and the KL divergence of each example, in one pass over mean and log_var, which are side by side.
 
     The composition of `reparameterise_forward` and `scratchgen.ops.divergences.kl_standard_normal_forward`.
 
@@ -73,15 +91,15 @@ def reparameterise_kl_forward(
     --------
     The sum of those two gradients, with kl_weight the factor of every kl_i in the loss (beta / n).
     """
-    z, kl = kernel_forward.on(backend)(mean, log_var, noise)
-    return z, kl, GaussianSampleCache(mean, log_var, noise)
+    z, kl = kernel_forward.on(backend)(heads, noise)
+    return z, kl, GaussianHeadsCache(heads, noise)
 
 
 def reparameterise_kl_backward(
     dz: Float[Array, "*samples n latent"],
     kl_weight: float,
-    cache: GaussianSampleCache,
+    cache: GaussianHeadsCache,
     backend: Backend = REFERENCE,
-) -> tuple[Float[Array, "n latent"], Float[Array, "n latent"]]:
-    """Return ``(dmean, dlog_var)``."""
+) -> Float[Array, "n heads"]:
+    """Return dmean and dlog_var side by side."""
     return kernel_backward.on(backend)(dz, *cache, kl_weight)

@@ -156,10 +156,8 @@ class VAETransformer(AutoencodingTransformer):
         """Return mean and log_var of q(z|x), each (n, 1, n_components)."""
         model = self.model_
         h = mlp_by_example(model.params.encoder, x, (model.activation,) * len(model.hidden), model.backend)
-        mean, log_var = (
-            mlp_by_example((head,), h, ("linear",), model.backend) for head in (model.params.mean, model.params.log_var)
-        )
-        return mean, log_var
+        heads = mlp_by_example((model.params.heads,), h, ("linear",), model.backend)
+        return heads[..., : model.n_latent], heads[..., model.n_latent :]
 
     def _encoded(self, x: Array) -> Array:
         return self._posterior(x)[0]

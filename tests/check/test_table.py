@@ -75,7 +75,7 @@ def test_bounds_and_divergences_that_inference_follows_are_in_the_table():
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("VAE ")])
 def test_vae_is_differentiated_by_every_parameter_and_by_the_data(name):
     blocks = set(report_of(name, get_backend("numpy")).shapes)
-    assert {"x", "params.mean.W", "params.log_var.b", "params.decoder[0].W"} <= blocks
+    assert {"x", "params.heads.W", "params.heads.b", "params.decoder[0].W"} <= blocks
     assert ("params.encoder[0].W" in blocks) == ("no hidden layer" not in name)
     assert ("params.log_sigma" in blocks) == ("learned sigma" in name)
 
@@ -124,7 +124,7 @@ def test_reports_say_name_shapes_error_and_order():
     (relu,) = check.run("activation relu", "numpy")
     assert relu.order == "linear"
     (vae,) = check.run("VAE no hidden layer", "numpy")
-    assert vae.shapes == "params 5×2 2 5×2 2 2×5 5, x 3×5"
+    assert vae.shapes == "params 5×4 4 2×5 5, x 3×5"
 
 
 @pytest.mark.parametrize(

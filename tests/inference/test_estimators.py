@@ -287,8 +287,8 @@ def test_divergence_that_cannot_be_estimated_is_an_error(draws, log_p, message):
 
 def test_units_whose_mean_does_not_vary_over_the_data_are_inactive(backend):
     vae = sg.VAE(4, (), 3, backend=backend)
-    vae.params.mean.W[:, 1] = 0
-    vae.params.mean.b[...] = 5
+    vae.params.heads.mean.W[:, 1] = 0
+    vae.params.heads.mean.b[...] = 5
     x = np.random.Generator(np.random.PCG64(0)).uniform(size=(50, 4))
     mean = vae.encode(x)[0]
     assert active_units(mean).tolist() == [True, False, True]

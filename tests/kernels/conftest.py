@@ -141,12 +141,12 @@ def _backward_of_pixels(draws: Draws) -> Arguments:
 
 
 def _latent(draws: Draws) -> Arguments:
-    return {"mean": draws.matrix(), "log_var": draws.matrix()}
+    return {"heads": np.concatenate([draws.matrix(), draws.matrix()], axis=1)}
 
 
 def _extreme_latent(draws: Draws) -> Arguments:
-    log_var = np.array([[-80, 80, -80, 80, 2]], dtype=draws.dtype)
-    return {"mean": np.array([[0, 0, 3, -3, 0.5]], dtype=draws.dtype), "log_var": log_var}
+    mean, log_var = [0, 0, 3, -3, 0.5], [-80, 80, -80, 80, 2]
+    return {"heads": np.array([mean + log_var], dtype=draws.dtype)}
 
 
 def _with_noise(latent: Callable[[Draws], Arguments], n_samples: int) -> Callable[[Draws], Arguments]:
@@ -154,8 +154,9 @@ def _with_noise(latent: Callable[[Draws], Arguments], n_samples: int) -> Callabl
 
     def arguments(draws: Draws) -> Arguments:
         made = latent(draws)
-        shape = made["mean"].shape if n_samples == 1 else (n_samples, *made["mean"].shape)
-        return made | {"noise": draws.normal(*shape)}
+        n, n_heads = made["heads"].shape
+        samples = () if n_samples == 1 else (n_samples,)
+        return made | {"noise": draws.normal(*samples, n, n_heads // 2)}
 
     return arguments
 
@@ -315,13 +316,8 @@ CASES = (
     Case("bias_activation_backward_", "pixels", _backward_of_pixels, ignores=("db",), **_BACKWARD),
     Case("reparameterise_kl_forward", "", _with_noise(_latent, 1), **_LATENT),
     Case("reparameterise_kl_forward", "samples", _with_noise(_latent, 3), **_LATENT),
-    Case("reparameterise_kl_backward", "", _latent_backward(_with_noise(_latent, 1)), results=("dmean", "dlog_var")),
-    Case(
-        "reparameterise_kl_backward",
-        "samples",
-        _latent_backward(_with_noise(_latent, 3)),
-        results=("dmean", "dlog_var"),
-    ),
+    Case("reparameterise_kl_backward", "", _latent_backward(_with_noise(_latent, 1)), results=("dheads",)),
+    Case("reparameterise_kl_backward", "samples", _latent_backward(_with_noise(_latent, 3)), results=("dheads",)),
     Case("fill_words", "", _fill_words, **_OUT),
     Case("fill_uniform", "", _fill, **_OUT),
     Case("fill_normal", "", _fill, **_OUT),
@@ -371,12 +367,7 @@ EXTREMES = (
     *(Case("bias_activation_backward_", f, _backward(f, _extreme_forward), **_BACKWARD) for f in ACTIVATIONS),
     Case("hidden_free_energy_", "", _extreme_hidden, **_HIDDEN),
     Case("reparameterise_kl_forward", "", _with_noise(_extreme_latent, 1), **_LATENT),
-    Case(
-        "reparameterise_kl_backward",
-        "",
-        _latent_backward(_with_noise(_extreme_latent, 1)),
-        results=("dmean", "dlog_var"),
-    ),
+    Case("reparameterise_kl_backward", "", _latent_backward(_with_noise(_extreme_latent, 1)), results=("dheads",)),
 )
 
 

@@ -23,7 +23,7 @@ def rows_for(vae):
 def test_model_of_the_keras_example_has_its_numbers_of_parameters():
     # F. Chollet, "Variational AutoEncoder", keras.io
     layout = sg.ConvVAE((28, 28), backend="numpy").layout
-    assert size((layout.encoder, layout.mean, layout.log_var)) == 69_076
+    assert size((layout.encoder, layout.heads)) == 69_076
     assert size(layout.decoder) == 65_089
     assert size(layout) == 69_076 + 65_089
 
@@ -43,10 +43,8 @@ def test_parameters_stand_in_the_order_in_which_data_meet_them():
         ("encoder[0].b", (3,)),
         ("encoder[1].W", (2 * 2 * 3, 4)),
         ("encoder[1].b", (4,)),
-        ("mean.W", (4, 2)),
-        ("mean.b", (2,)),
-        ("log_var.W", (4, 2)),
-        ("log_var.b", (2,)),
+        ("heads.W", (4, 4)),
+        ("heads.b", (4,)),
         ("decoder[0].W", (2, 2 * 2 * 3)),
         ("decoder[0].b", (2 * 2 * 3,)),
         ("decoder[1].W", (3, 3, 3, 3)),
@@ -65,9 +63,8 @@ def test_backends_agree_and_several_samples_are_means_over_them(settings):
     terms, grads = compiled.loss_and_grad(x, noise)
     singles = [plain.loss_and_grad(x, one) for one in noise]
     assert terms == pytest.approx(tuple(np.mean([single[0] for single in singles], axis=0)), rel=1e-12)
-    for name in ("mean", "log_var"):
-        mean = np.mean([getattr(single[1], name).W for single in singles], axis=0)
-        np.testing.assert_allclose(getattr(grads, name).W, mean, rtol=1e-9, atol=1e-13)
+    mean = np.mean([single[1].heads.W for single in singles], axis=0)
+    np.testing.assert_allclose(grads.heads.W, mean, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(compiled.encode(x), plain.encode(x), rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(compiled.decode(noise), plain.decode(noise), rtol=1e-10)
     for vae in (compiled, plain):

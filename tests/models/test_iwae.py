@@ -99,7 +99,8 @@ def test_bound_of_five_draws_lies_between_the_elbo_and_the_exact_likelihood():
         vae.theta[...] = 0
         vae.params.decoder[0].W[...] = W
         mean, covariance = exact.posterior(x[:1])
-        vae.params.mean.b[...], vae.params.log_var.b[...] = mean[0] + 0.2, np.log(1.3 * covariance.diagonal())
+        heads = vae.params.heads
+        heads.mean.b[...], heads.log_var.b[...] = mean[0] + 0.2, np.log(1.3 * covariance.diagonal())
         losses[k] = vae.evaluate_terms(x, vae.draw_noise(x)).loss
     exact_loss = -exact.log_likelihood(x[:1])[0]
     assert losses[1] > losses[5] + 0.05

@@ -50,10 +50,8 @@ def test_parameters_stand_in_the_order_in_which_data_meet_them():
     assert [(name, block.shape) for name, block in places.items()] == [
         ("encoder[0].W", (6, 5)),
         ("encoder[0].b", (5,)),
-        ("mean.W", (5, 2)),
-        ("mean.b", (2,)),
-        ("log_var.W", (5, 2)),
-        ("log_var.b", (2,)),
+        ("heads.W", (5, 4)),
+        ("heads.b", (4,)),
         ("decoder[0].W", (2, 3)),
         ("decoder[0].b", (3,)),
         ("decoder[1].W", (3, 6)),
@@ -119,7 +117,7 @@ def test_float32_stays_float32_and_agrees_with_float64(options, backend):
     results = (
         *terms,
         single.loss_grad_x(X, noise),
-        grads.mean.W,
+        grads.heads.mean.W,
         *single.encode(X),
         single.reconstruct(X),
         single.elbo(X),
@@ -136,7 +134,7 @@ def test_loss_is_finite_at_logits_of_ten_thousand_and_log_variances_of_eighty(li
     vae.theta[...] = 0
     vae.params.decoder[0].b[...] = [1e4, -1e4, 1e4, -1e4, 0, 0]
     for log_var in (-80, 80):
-        vae.params.log_var.b[...] = log_var
+        vae.params.heads.log_var.b[...] = log_var
         terms, grads = vae.loss_and_grad(X, np.full((7, 1), 0.5))
         assert np.isfinite(terms).all()
         assert np.isfinite(flattened(grads)).all()

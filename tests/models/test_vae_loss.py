@@ -20,7 +20,7 @@ def small_vae(backend, **options):
 
 
 def arrays_of(grads):
-    layers = (*grads.encoder, grads.mean, grads.log_var, *grads.decoder)
+    layers = (*grads.encoder, grads.heads.mean, grads.heads.log_var, *grads.decoder)
     return [array for layer in layers for array in layer] + [np.asarray(grads.log_sigma)]
 
 
@@ -29,8 +29,8 @@ def one_pixel(backend):
     """q(z|x) = N(1.5, 0.25) whatever x, and p(x|z) = N(z, 1)."""
     vae = sg.VAE(1, (), 1, likelihood="gaussian", sigma=1.0, dtype="float64", backend=backend)
     vae.theta[...] = 0
-    vae.params.mean.b[...] = 1.5
-    vae.params.log_var.b[...] = math.log(0.25)
+    vae.params.heads.mean.b[...] = 1.5
+    vae.params.heads.log_var.b[...] = math.log(0.25)
     vae.params.decoder[0].W[...] = 1
     return vae
 
@@ -48,8 +48,8 @@ def test_terms_and_gradients_of_the_worked_example(one_pixel):
     assert terms.reconstruction == pytest.approx(0.998939, abs=5e-7)
     assert terms.kl == pytest.approx(1.443147, abs=5e-7)
     assert terms.loss == pytest.approx(2.442086, abs=5e-7)
-    assert grads.mean.b[0] == pytest.approx(1.1, abs=1e-12)
-    assert grads.log_var.b[0] == pytest.approx(-0.395, abs=1e-12)
+    assert grads.heads.mean.b[0] == pytest.approx(1.1, abs=1e-12)
+    assert grads.heads.log_var.b[0] == pytest.approx(-0.395, abs=1e-12)
     z = 1.5 + 0.5 * 0.2
     assert one_pixel.decode([[z]]).item() == pytest.approx(1.6, abs=1e-15)
     assert grads.decoder[0].W.item() == pytest.approx((z - 2) * z, abs=1e-12)

@@ -35,7 +35,7 @@ def test_decoder_mirrors_the_encoder_unless_told_otherwise(hidden, decoder_hidde
 def test_encoder_784_512_512_8_goes_with_decoder_8_512_784(backend):
     vae = sg.VAE(784, (512, 512), 8, decoder_hidden=(512,), backend=backend)
     x = GENERATOR.uniform(size=(3, 784))
-    assert vae.loss_and_grad(x, vae.draw_noise(x))[1].mean.W.shape == (512, 8)
+    assert vae.loss_and_grad(x, vae.draw_noise(x))[1].heads.mean.W.shape == (512, 8)
     assert vae.encode(x)[0].shape == (3, 8)
     assert vae.decode(np.zeros((2, 8))).shape == (2, 784)
 

@@ -41,10 +41,12 @@ from scratchgen.ops.divergences import (
     kl_standard_normal_forward,
 )
 from scratchgen.ops.gaussian import (
+    join_heads,
     reparameterise_backward,
     reparameterise_forward,
     reparameterise_kl_backward,
     reparameterise_kl_forward,
+    split_heads,
 )
 from scratchgen.ops.gaussian_divergences import (
     kl_diagonal_gaussians_backward,
@@ -118,11 +120,11 @@ def table(backend):
         return bernoulli_nll_and_dlogits(logits, unit_x, 0.7, backend), None
 
     def fused_latent(mean, log_var, noise):
-        z, kl, cache = reparameterise_kl_forward(mean, log_var, noise, backend)
+        z, kl, cache = reparameterise_kl_forward(join_heads(mean, log_var), noise, backend)
         return (z, kl), cache
 
     def fused_latent_backward(dy, cache):
-        return reparameterise_kl_backward(dy[0], 0.7, cache, backend)
+        return split_heads(reparameterise_kl_backward(dy[0], 0.7, cache, backend))
 
     def free_energy(W, b, c, unit_v):
         return free_energy_forward(RBMParams(W, b, c), unit_v)

@@ -181,7 +181,7 @@ def test_float32_is_kept_and_anything_else_is_float64(
 def test_float64_is_computed_in_float64(digits: np.ndarray, kind: Any) -> None:
     estimator = small(kind, activation="tanh").fit(digits.astype(np.float32))
     params = estimator.model_.params
-    h, head = digits, params.encoder[-1] if kind is AutoencoderTransformer else params.mean
+    h, head = digits, params.encoder[-1] if kind is AutoencoderTransformer else params.heads.mean
     for W, b in params.encoder[:1]:
         h = np.tanh(h @ W + b)
     np.testing.assert_allclose(estimator.transform(digits), h @ head.W + head.b, rtol=1e-9, atol=1e-12)

@@ -37,8 +37,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "EBM, five Langevin steps": lambda: sg.EnergyModel(N_VISIBLE, (N_HIDDEN, N_HIDDEN), dynamics=sg.Langevin(K)),
 }
 EXPECTED = {  # by bytes
-    "VAE": {HIDDEN: 6, VISIBLE: 2},
-    "RBM, CD-1": {HIDDEN: 4, VISIBLE: 2, 2 * HIDDEN: 2, 2 * VISIBLE: 1},  # twice: data and samples are one batch
+    "VAE": {HIDDEN: 4, VISIBLE: 2},
+    "RBM, CD-1": {HIDDEN: 2, VISIBLE: 2, 2 * HIDDEN: 2, 2 * VISIBLE: 1},  # twice: data and samples are one batch
     "EBM, five Langevin steps": {
         HIDDEN: 8 * K,
         VISIBLE: 2 * K + 5,

@@ -327,7 +327,7 @@ def test_parameters_that_the_last_step_of_an_epoch_spoiled_are_not_saved(
     model, path = new_vae(backend), tmp_path / "model.safetensors"
     train(model, 1, checkpoint=path)
     before = path.read_bytes()
-    poison(model, 2 * STEPS - 1, monkeypatch, lambda terms: (model.params.mean.b.fill(np.inf), terms)[1])
+    poison(model, 2 * STEPS - 1, monkeypatch, lambda terms: (model.params.heads.mean.b.fill(np.inf), terms)[1])
     with pytest.raises(TrainingError, match="a parameter became NaN or infinite at step 5"):
         train(model, 1, checkpoint=path)
     assert path.read_bytes() == before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scratchgen import importance_sampling
 from scratchgen.models.semi_supervised.rows import EncodedRows, decode_rows, encode_rows, every_class
 from scratchgen.ops.class_rows import class_rows_forward
-from scratchgen.ops.gaussian import reparameterise_kl_forward
+from scratchgen.ops.gaussian import reparameterise_kl_forward, split_heads
 from scratchgen.ops.softmax import log_softmax_forward
 from scratchgen.random import Stream
 from scratchgen.typing import Array
@@ -75,8 +75,8 @@ def _of_pairs(
 
 
 def _bound(model: ConditionalVAE, x: Array, target: Array, q: EncodedRows, n_samples: int, stream: Stream) -> Array:
-    noise = stream.normal((n_samples, *q.mean.shape), model.dtype)
-    z, kl, _ = reparameterise_kl_forward(q.mean, q.log_var, noise, model.backend)
+    noise = stream.normal((n_samples, len(x), model.n_latent), model.dtype)
+    z, kl, _ = reparameterise_kl_forward(q.heads, noise, model.backend)
     nll = model.p_x_given_z.nll(decode_rows(model, z, target), x)
     return -nll.reshape(n_samples, -1).mean(axis=0) - kl
 
@@ -89,4 +89,4 @@ def _importance_sampled(
         return model.p_x_given_z.nll(decode_rows(model, z, target), x).reshape(z.shape[:-1])
 
     pairs = model.backend.xp.concatenate([x, target], axis=1)  # the estimate goes through parts of the rows
-    return importance_sampling.log_likelihood(pairs, q.mean, q.log_var, nll, n_samples, stream)
+    return importance_sampling.log_likelihood(pairs, *split_heads(q.heads), nll, n_samples, stream)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from scratchgen.backend import Backend
 from scratchgen.errors import InputError
 from scratchgen.labels import Labelled, one_hot
-from scratchgen.models.gaussian_latents import GaussianLatents
+from scratchgen.models.gaussian_latents import GaussianHeads, GaussianLatents
 from scratchgen.models.likelihood import (
     LIKELIHOODS,
     OUTPUT_MEANS,
@@ -38,7 +38,7 @@ from scratchgen.models.semi_supervised.networks import Convolutions, decoder, fe
 from scratchgen.models.semi_supervised.rows import decode_rows, encode_rows, rows_backward, rows_forward, rows_grad_x
 from scratchgen.nn.class_encoder import ClassEncoder
 from scratchgen.ops.activations import check_activation
-from scratchgen.ops.linear import LinearParams
+from scratchgen.ops.gaussian import split_heads
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -49,8 +49,7 @@ class ConditionalVAEParams(NamedTuple):
     """Parameters of a conditional VAE, or their gradient; `log_sigma` is empty unless sigma is learned."""
 
     encoder: tuple[Any, ...]
-    mean: LinearParams
-    log_var: LinearParams
+    heads: GaussianHeads
     decoder: tuple[Any, ...]
     log_sigma: Any
 
@@ -274,8 +273,8 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
     def encode(self, x: Any, y: Any) -> tuple[Array, Array]:
         """Return mean and log_var of q(z|x,y), each (n, n_latent), for labels (n,) or one label for all."""
         x, target = self.check_pairs(x, y)
-        q = encode_rows(self, x, target, len(x))
-        return q.mean, q.log_var
+        mean, log_var = split_heads(encode_rows(self, x, target, len(x)).heads)
+        return self.backend.xp.ascontiguousarray(mean), self.backend.xp.ascontiguousarray(log_var)
 
     def decode(self, z: Any, y: Any) -> Array:
         """Return E[x|y,z] for z (n, n_latent) and labels (n,) or one label for all, (n, n_visible)."""

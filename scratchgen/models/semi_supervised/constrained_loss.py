@@ -24,7 +24,13 @@ from scratchgen.models.semi_supervised.prediction_terms import PredictionCache, 
 from scratchgen.models.semi_supervised.recoding import RecodingCache, recoding_backward, recoding_forward
 from scratchgen.models.vae import EncoderCache, VAEParams
 from scratchgen.ops.divergences import KLCache, kl_standard_normal_backward, kl_standard_normal_forward
-from scratchgen.ops.gaussian import GaussianSampleCache, reparameterise_backward, reparameterise_forward
+from scratchgen.ops.gaussian import (
+    GaussianSampleCache,
+    join_heads,
+    reparameterise_backward,
+    reparameterise_forward,
+    split_heads,
+)
 from scratchgen.ops.softmax import log_softmax_backward, log_softmax_forward
 from scratchgen.typing import Array
 
@@ -68,7 +74,8 @@ def constrained_forward(
     """Return the terms of the loss at the present step, and the cache."""
     vae, xp, n, n_latent = model.vae, model.backend.xp, len(batch), model.n_latent
     noise = noise.reshape(-1, model.n_predictions, n, n_latent)
-    mean, log_var, encoder = vae.encoder_forward(batch.x)  # (n, n_latent)
+    heads, encoder = vae.encoder_forward(batch.x)
+    mean, log_var = split_heads(heads)  # (n, n_latent)
     z, draw = reparameterise_forward(mean, log_var, noise[:, 0])  # (L, n, n_latent)
     kl, kl_cache = kl_standard_normal_forward(mean, log_var)  # (n,)
     output, decoder = vae.decoder_forward(z)  # (L n, n_visible)
@@ -120,7 +127,8 @@ def constrained_backward(
 
     dmean, dlog_var = reparameterise_backward(drows.reshape(n_draws, n, -1), cache.draw)
     dmean_of_kl, dlog_var_of_kl = kl_standard_normal_backward(model.beta_now * cache.row_weights, cache.kl)
-    dh = vae.heads_backward(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl, cache.encoder, grads.vae)
+    dheads = join_heads(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl)
+    dh = vae.heads_backward(dheads, cache.encoder, grads.vae)
     return dh, grads_again, dnll
 
 

@@ -39,6 +39,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgen.labels import Labelled, one_hot
+from scratchgen.models.gaussian_latents import GaussianHeads
 from scratchgen.models.semi_supervised.conditional_vae import ConditionalVAE
 from scratchgen.models.semi_supervised.labelled_model import LabelledModel
 from scratchgen.models.semi_supervised.networks import features
@@ -58,8 +59,7 @@ class M2Params(NamedTuple):
     """Parameters of a conditional VAE and of the classifier: its layers, and the last, which gives the logits."""
 
     encoder: tuple[Any, ...]
-    mean: LinearParams
-    log_var: LinearParams
+    heads: GaussianHeads
     decoder: tuple[Any, ...]
     log_sigma: Any
     classifier: tuple[Any, ...]

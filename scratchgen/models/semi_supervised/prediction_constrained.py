@@ -33,7 +33,7 @@ from scratchgen.models.semi_supervised.prediction_terms import PredictionTerms
 from scratchgen.models.semi_supervised.recoding import add_encoder_grads_
 from scratchgen.models.vae import VAEParams
 from scratchgen.nn.networks import DenseNetwork
-from scratchgen.ops.gaussian import reparameterise_forward
+from scratchgen.ops.gaussian import reparameterise_forward, split_heads
 from scratchgen.ops.softmax import log_softmax_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
@@ -259,7 +259,7 @@ class PredictionConstrainedVAE(LabelledModel):
 
     def class_probabilities(self, x: Array, n_samples: int | None = None) -> Array:
         """Return p(y|z) at the mean of q(z|x), or its mean over `n_samples` draws from q(z|x): (n, n_classes)."""
-        mean, log_var, _ = self.vae.encoder_forward(x)
+        mean, log_var = split_heads(self.vae.encoder_forward(x)[0])
         if n_samples is None:
             return self._p_y_given_z(mean)
         noise = self.streams["sampling"].normal((check_count("n_samples", n_samples), *mean.shape), self.dtype)

@@ -15,7 +15,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scratchgen.models.vae import VAE, EncoderCache, VAEParams
-from scratchgen.ops.gaussian import GaussianSampleCache, reparameterise_backward, reparameterise_forward
+from scratchgen.ops.gaussian import (
+    GaussianSampleCache,
+    join_heads,
+    reparameterise_backward,
+    reparameterise_forward,
+    split_heads,
+)
 from scratchgen.typing import Array
 
 
@@ -30,8 +36,8 @@ class RecodingCache(NamedTuple):
 def recoding_forward(vae: VAE, output: Array, noise: Array) -> tuple[Array, RecodingCache]:
     """Return z_again, (rows, n_latent)."""
     x_again = vae.p_x_given_z.mean(output)
-    mean, log_var, encoder = vae.encoder_forward(x_again)
-    z_again, draw = reparameterise_forward(mean, log_var, noise)
+    heads, encoder = vae.encoder_forward(x_again)
+    z_again, draw = reparameterise_forward(*split_heads(heads), noise)
     return z_again, RecodingCache(x_again, encoder, draw)
 
 
@@ -39,13 +45,13 @@ def recoding_backward(vae: VAE, dz_again: Array, cache: RecodingCache) -> tuple[
     """Return the gradients with respect to the output and, on this way alone, the encoder's parameters."""
     grads = vae.empty_grads()[1]
     dmean, dlog_var = reparameterise_backward(dz_again, cache.draw)
-    dh = vae.heads_backward(dmean, dlog_var, cache.encoder, grads)
+    dh = vae.heads_backward(join_heads(dmean, dlog_var), cache.encoder, grads)
     dx_again = vae.encoder_network.backward_(dh, cache.encoder.layers, grads.encoder, vae.backend)
     return vae.p_x_given_z.mean_backward(dx_again, cache.x_again), grads
 
 
 def add_encoder_grads_(total: VAEParams, part: VAEParams) -> None:
     """Add to the gradient of the encoder and its heads that of another way through them."""
-    for into, layer in zip((*total.encoder, *total[1:3]), (*part.encoder, *part[1:3]), strict=True):
+    for into, layer in zip((*total.encoder, total.heads), (*part.encoder, part.heads), strict=True):
         into.W[...] += layer.W
         into.b[...] += layer.b

@@ -26,7 +26,14 @@ from scratchgen.labels import Labelled
 from scratchgen.nn.class_encoder import ClassEncoderCache
 from scratchgen.ops.class_rows import ClassRowsCache, class_rows_backward, class_rows_forward
 from scratchgen.ops.divergences import KLCache, kl_standard_normal_backward
-from scratchgen.ops.gaussian import GaussianSampleCache, reparameterise_backward, reparameterise_kl_forward
+from scratchgen.ops.gaussian import (
+    GaussianHeadsCache,
+    GaussianSampleCache,
+    join_heads,
+    reparameterise_backward,
+    reparameterise_kl_forward,
+    split_heads,
+)
 from scratchgen.ops.linear import LinearCache, linear_backward, linear_forward
 from scratchgen.schedules import value_at
 from scratchgen.typing import Array
@@ -38,18 +45,16 @@ if TYPE_CHECKING:
 class EncodedRows(NamedTuple):
     """Mean and log_var of q(z|x,y) of each row, and what their backward pass needs."""
 
-    mean: Array
-    log_var: Array
+    heads: Array
     layers: ClassEncoderCache
-    mean_head: LinearCache
-    log_var_head: LinearCache
+    heads_cache: LinearCache
 
 
 class RowsCache(NamedTuple):
     """What `rows_backward` and `rows_grad_x` need of the forward pass; `x` holds the example of each row."""
 
     encoded: EncodedRows
-    draw: GaussianSampleCache
+    draw: GaussianHeadsCache
     decoder: Any
     output: Array
     x: Array
@@ -66,9 +71,8 @@ def encode_rows(model: ConditionalVAE, x: Array, target: Array, n_labelled: int)
     """Return q(z|x,y) of each row."""
     p = model.params
     h, layers = model.encoder_network.forward(p.encoder, x, target, n_labelled, model.backend)
-    mean, mean_head = linear_forward(p.mean, h, model.backend.precision)  # (rows, n_latent)
-    log_var, log_var_head = linear_forward(p.log_var, h, model.backend.precision)
-    return EncodedRows(mean, log_var, layers, mean_head, log_var_head)
+    heads, cache = linear_forward(p.heads, h, model.backend.precision)  # (rows, 2 n_latent)
+    return EncodedRows(heads, layers, cache)
 
 
 def with_class(z: Array, target: Array, xp: Any) -> Array:
@@ -87,7 +91,7 @@ def rows_forward(model: ConditionalVAE, batch: Labelled, target: Array, noise: A
     """Return nll, a mean over the draws, and kl of each row, (rows,)."""
     backend = model.backend
     encoded = encode_rows(model, batch.x, target, batch.n_labelled)
-    z, kl, draw = reparameterise_kl_forward(encoded.mean, encoded.log_var, noise, backend)
+    z, kl, draw = reparameterise_kl_forward(encoded.heads, noise, backend)
     inputs = with_class(z, target, backend.xp)
     output, decoder = model.decoder_network.forward(model.params.decoder, inputs, backend)
     x, rows = class_rows_forward(batch.x, batch.n_labelled, model.n_classes)
@@ -100,13 +104,12 @@ def rows_backward(model: ConditionalVAE, weight: Array, cache: RowsCache, grads:
     doutput = model.p_x_given_z.backward_(_dnll(model, weight, cache), cache.nll, grads.log_sigma)
     dinputs = model.decoder_network.backward_(doutput, cache.decoder, grads.decoder, model.backend)
     dz = dinputs[:, : model.n_latent].reshape(cache.draw.noise.shape)  # the class needs none
-    dmean, dlog_var = reparameterise_backward(dz, cache.draw)
-    mean, log_var, _, mean_head, log_var_head = cache.encoded
-    dkl = value_at(model.beta, model.step) * weight
+    mean, log_var = split_heads(cache.encoded.heads)
+    dmean, dlog_var = reparameterise_backward(dz, GaussianSampleCache(mean, log_var, cache.draw.noise))
+    dkl = value_at(model.beta, model.step) * weight  # it differs from row to row: the fused kernel has one for all
     dmean_of_kl, dlog_var_of_kl = kl_standard_normal_backward(dkl, KLCache(mean, log_var))
-    dh_of_mean, _ = linear_backward(dmean + dmean_of_kl, mean_head, grads.mean)
-    dh_of_log_var, _ = linear_backward(dlog_var + dlog_var_of_kl, log_var_head, grads.log_var)
-    return dh_of_mean + dh_of_log_var
+    dheads = join_heads(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl)
+    return linear_backward(dheads, cache.encoded.heads_cache, grads.heads)[0]
 
 
 def rows_grad_x(model: ConditionalVAE, dh: Array, weight: Array, cache: RowsCache, grads: Any) -> Array:

@@ -48,7 +48,7 @@ def test_reconstruction_is_that_of_a_vae_whose_noise_is_zero(backend):
     vae = sg.VAE(6, (5,), 3, activation="tanh", dtype="float64", seed=1, backend=backend)
     model = sg.Autoencoder(**SMALL, backend=backend)
     model.theta[...] = np.concatenate(
-        [np.ravel(a) for layer in (*vae.params.encoder, vae.params.mean, *vae.params.decoder) for a in layer]
+        [np.ravel(a) for layer in (*vae.params.encoder, vae.params.heads.mean, *vae.params.decoder) for a in layer]
     )
     of_vae = vae.loss_and_grad(X, np.zeros((7, 3)))[0]
     assert terms_of(model).reconstruction == pytest.approx(of_vae.reconstruction, rel=1e-13)

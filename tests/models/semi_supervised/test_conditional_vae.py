@@ -52,7 +52,8 @@ def test_beta_weighs_the_divergence_at_the_present_step_and_not_in_the_bound():
 
 def test_each_of_many_examples_has_its_own_bound():
     model = small()
-    model.params.log_var.W[...], model.params.log_var.b[...] = 0, -60  # z is its mean: nothing is left to chance
+    log_var = model.params.heads.log_var
+    log_var.W[...], log_var.b[...] = 0, -60  # z is its mean: nothing is left to chance
     x, y = STREAM.uniform((2100, 5), "float64"), np.arange(2100) % 3
     in_parts = [model.elbo(x[part], y[part]) for part in np.split(np.arange(2100), 3)]
     np.testing.assert_allclose(model.elbo(x, y), np.concatenate(in_parts), rtol=1e-12)

@@ -167,7 +167,7 @@ def test_the_vae_starts_as_one_without_a_classifier_and_may_be_trained_before():
     np.testing.assert_array_equal(model.vae.theta, alone.theta)
     for vae in (model.vae, alone):
         vae.fit(X, epochs=2, **TRAINING)
-    np.testing.assert_array_equal(model.params.vae.mean.W, alone.params.mean.W)
+    np.testing.assert_array_equal(model.params.vae.heads.mean.W, alone.params.heads.mean.W)
 
 
 def test_estimated_class_prior_is_the_share_of_each_class_among_the_labels():
@@ -199,8 +199,8 @@ def test_predictions_are_probabilities_at_the_posterior_mean_or_averaged_over_dr
     averaged = model.predict_proba(X, n_samples=500)
     np.testing.assert_allclose(averaged.sum(axis=1), 1, rtol=1e-12)
     assert 0 < np.abs(averaged - p).max() < 0.3
-    model.params.vae.log_var.W[...] = 0
-    model.params.vae.log_var.b[...] = -60
+    model.params.vae.heads.log_var.W[...] = 0
+    model.params.vae.heads.log_var.b[...] = -60
     np.testing.assert_allclose(model.predict_proba(X, n_samples=2), p, rtol=1e-9)
 
 
