@@ -89,7 +89,7 @@ def free_energy_forward(
     --------
     softplus' is the sigmoid, which is p_j = p(h_j = 1 | v). With x = v (Bernoulli) or x = v / s^2 (Gaussian):
 
-        da = - dF p,   dW = x^T da,   dc = sum_n da,   dx = da W^T,
+        da = - dF p,   dW = x^T da,   dc = sum_n da = - p^T dF,   dx = da W^T,
         db = - sum_n dF v                         dv = dx - dF b                             (Bernoulli)
         db = - sum_n dF (v - b) / s^2             dv = (dx + dF (v - b)) / s^2               (Gaussian)
         dlog_s = - sum_n (2 x dx + dF (v - b)^2 / s^2),   for the derivative of x by log s is -2 x.
@@ -129,11 +129,11 @@ def free_energy_backward_params(
 def _params_gradient(
     dF: Array, da: Array, dx: Array | None, cache: FreeEnergyCache, out: RBMParams | None
 ) -> RBMParams:
-    params, v, _ = cache
+    params, v, p_h = cache
     xp = namespace(dF, v)
     x = scaled_visible(params, v)
     dW = matmul(x.T, da, out=None if out is None else out.W)
-    dc = xp.sum(da, axis=0)
+    dc = -matmul(p_h.T, dF)
     if not is_gaussian(params):
         return _stored(RBMParams(dW, -matmul(v.T, dF), dc), out)
     precision = xp.exp(-2 * params.log_sigma)

@@ -72,13 +72,14 @@ def terms_and_grads(
 ) -> tuple[RBMTerms, Array]:
     """Fill `grads`; return the terms, and p(h = 1 | x).
 
-    `product` is that of x with the couplings, which whoever drew the negative samples has already made.
+    `product` (n + m, hidden) is that of data and samples with the couplings. It comes with its first n rows, which
+    whoever drew the negative samples needed, and with room for the others; its storage is used up.
     """
     xp, n, m = namespace(x, noise), x.shape[0], noise.shape[0]
     weights = xp.full(n + m, 1 / n, dtype=x.dtype)
     weights[n:] = -1 / m
     v = xp.concatenate([x, noise])  # (n + m, visible)
-    product = xp.concatenate([product, matmul(scaled_visible(machine, noise), machine.W)])  # (n + m, hidden)
+    matmul(scaled_visible(machine, noise), machine.W, out=product[n:])
     free_energy, cache = free_energy_of_product_(machine, v, product, backend)
     free_energy_backward_params(weights, cache, grads)
 

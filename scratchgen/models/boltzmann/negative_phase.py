@@ -72,6 +72,10 @@ class ContrastiveDivergence:
         """Return the shape of the chains that are kept: there are none."""
         return None
 
+    def n_samples(self, n: int) -> int:
+        """Return the number of negative samples of a batch of n examples."""
+        return n
+
     def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
         """Draw the negative samples of a batch from its product with the couplings, which is left as it is."""
         h, _ = draw_units_(namespace(product).array(product), params.c, None, stream)
@@ -103,6 +107,10 @@ class PersistentContrastiveDivergence:
     def chains_shape(self, n_visible: int) -> tuple[int, ...]:
         """Return the shape of the chains that are kept."""
         return (self.n_chains, n_visible)
+
+    def n_samples(self, n: int) -> int:
+        """Return the number of negative samples of a batch of n examples, whatever n is."""
+        return self.n_chains
 
     def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
         """Return the chains after k further sweeps."""
@@ -147,6 +155,10 @@ class ParallelTempering:
     def chains_shape(self, n_visible: int) -> tuple[int, ...]:
         """Return the shape of the chains that are kept."""
         return (self.n_temperatures, self.n_chains, n_visible)
+
+    def n_samples(self, n: int) -> int:
+        """Return the number of negative samples of a batch of n examples: the chains at temperature 1."""
+        return self.n_chains
 
     def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
         """Return the chains at temperature 1 after k further sweeps and a round of exchanges."""

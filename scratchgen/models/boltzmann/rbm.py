@@ -330,8 +330,8 @@ class RBM(Model):
     def training_terms_(self, x: Array, stream: Stream, out: RBMParams) -> RBMTerms:
         """Draw negative samples, move the chains on, and return the terms; `out` is centred where the model is."""
         machine = self.machine
-        product = matmul(scaled_visible(machine, x), machine.W)  # used for the data's free energy and to start CD-k
-        negative = self.negative_phase.draw(machine, product, self.chains, stream)
+        product = self._product(machine, x, self.negative_phase.n_samples(len(x)))
+        negative = self.negative_phase.draw(machine, product[: len(x)], self.chains, stream)
         if self.chains.v is not None:
             self.chains.v[...] = negative.chains.v  # they stay where they are: a CUDA graph holds their address
         self.chains = negative.chains._replace(v=self.chains.v)
@@ -390,8 +390,17 @@ class RBM(Model):
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
         machine = self.machine
-        product = matmul(scaled_visible(machine, x), machine.W)
+        product = self._product(machine, x, len(noise))
         return loss.terms_and_grads(machine, x, noise, product, self.penalties, grads, self.backend)[0], grads
+
+    def _product(self, machine: RBMParams, x: Array, n_samples: int) -> Array:
+        """Return the product of the data with the couplings, and room behind it for that of the negative samples.
+
+        The data's is used for their free energy, and to start CD-k.
+        """
+        product = self.backend.xp.empty((len(x) + n_samples, self.n_hidden), dtype=self.dtype)
+        matmul(scaled_visible(machine, x), machine.W, out=product[: len(x)])
+        return product
 
     def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible), for these samples."""
