@@ -1,8 +1,12 @@
-"""The cores share a large array: each takes a part of it, in a thread that lives as long as the call.
+"""The cores share a large array, or many chains: each takes a part, in a thread that lives as long as the call.
 
 Numba's own parallel loops keep threads that spin when their work is done, in the way of those of the linear algebra
 library: a training step took 52 ms with them instead of 3. A thread that is started for one call costs about 0.1 ms
 and leaves nothing behind. Kernels release Python's lock while they run.
+
+What stands between the products of a step is not shared: the threads of the linear algebra library wait awake for the
+next product and keep their cores. Adam's update of 0.65 million parameters takes 0.32 ms there by itself, 0.40 ms with
+a second thread that is kept and 0.68 ms with one that is started for it.
 """
 
 from __future__ import annotations
@@ -52,3 +56,8 @@ def share(work: Callable[[int, int], None], n: int, smallest: int) -> None:
 def share_blocks(work: Callable[[int, int], None], size: int, per_block: int) -> None:
     """Call ``work(first, end)`` for parts of the blocks of Philox that make `size` random numbers."""
     share(work, -(-size // per_block), SMALLEST_PART // per_block)
+
+
+def share_chains(work: Callable[[int, int], None], n: int, per_chain: int) -> None:
+    """Call ``work(first, end)`` for parts of `n` chains, each of which draws so many random numbers."""
+    share(work, n, -(-SMALLEST_PART // max(per_chain, 1)))

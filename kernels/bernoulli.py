@@ -14,6 +14,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox import Key, fill_uniform
 from scratchgen.kernels.philox_scalar import random_words, uniform32
 from scratchgen.kernels.scalar import scalar
@@ -42,22 +43,24 @@ def _store_block(out: Any, probability: Any, block: Any, draw: Any, k0: Any, k1:
 
 
 @cpu_kernel()
-def _loop(out: Any, probability: Any, k0: Any, k1: Any, draw: Any) -> None:
+def _loop(out: Any, probability: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
     one = out.dtype.type(1)
     zero = out.dtype.type(0)
-    n_whole = out.size // 4
+    part, p = out[4 * first : 4 * end], probability[4 * first : 4 * end]
+    n_whole = part.size // 4
     for i in range(n_whole):  # the body of _store_block without its tests, so that LLVM vectorises it
-        w0, w1, w2, w3 = random_words(np.uint64(i), draw[0], k0, k1)
-        out[4 * i] = one if uniform32(w0) < probability[4 * i] else zero
-        out[4 * i + 1] = one if uniform32(w1) < probability[4 * i + 1] else zero
-        out[4 * i + 2] = one if uniform32(w2) < probability[4 * i + 2] else zero
-        out[4 * i + 3] = one if uniform32(w3) < probability[4 * i + 3] else zero
-    if out.size % 4:
-        _store_block(out, probability, n_whole, draw[0], k0, k1)
+        w0, w1, w2, w3 = random_words(np.uint64(first + i), draw[0], k0, k1)
+        part[4 * i] = one if uniform32(w0) < p[4 * i] else zero
+        part[4 * i + 1] = one if uniform32(w1) < p[4 * i + 1] else zero
+        part[4 * i + 2] = one if uniform32(w2) < p[4 * i + 2] else zero
+        part[4 * i + 3] = one if uniform32(w3) < p[4 * i + 3] else zero
+    if n_whole < end - first:
+        _store_block(out, probability, first + n_whole, draw[0], k0, k1)
 
 
 def _fill_bernoulli_cpu(out: Array, probability: Array, key: Key, draw: Array) -> None:
-    _loop(out.reshape(-1), probability.reshape(-1), key[0], key[1], draw)
+    flat, p = out.reshape(-1), probability.reshape(-1)
+    share_blocks(lambda first, end: _loop(flat, p, first, end, key[0], key[1], draw), out.size, per_block=4)
 
 
 @cuda_kernel

@@ -18,6 +18,7 @@ import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.elementary import sigmoid
 from scratchgen.kernels.gibbs_units import quad_words
 from scratchgen.kernels.philox import Key
@@ -111,21 +112,23 @@ def _padded(bias: Any, n_quads: Any) -> Any:
 
 
 @cpu_kernel()
-def _kernel(
-    v: Any, W: Any, W_transposed: Any, b: Any, c: Any, inverse_temperature: Any,
-    n_sweeps: Any, k0: Any, k1: Any, draw: Any, v_out: Any, h: Any,
-) -> None:  # fmt: skip
-    n_visible, n_hidden = W.shape
-    n_quads_v, n_quads_h = (n_visible + 3) // 4, (n_hidden + 3) // 4
-    to_hidden = np.zeros((n_quads_v, 16, 4 * n_quads_h), W.dtype)
-    to_visible = np.zeros((n_quads_h, 16, 4 * n_quads_v), W.dtype)
+def _fill_tables(to_hidden: Any, to_visible: Any, W: Any, W_transposed: Any) -> None:
     _fill_table(to_hidden, W)
     _fill_table(to_visible, W_transposed)
+
+
+@cpu_kernel()
+def _kernel(
+    v: Any, W: Any, b: Any, c: Any, to_hidden: Any, to_visible: Any, inverse_temperature: Any,
+    n_sweeps: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any, v_out: Any, h: Any,
+) -> None:  # fmt: skip
+    n_visible = W.shape[0]
+    n_quads_v, n_quads_h = to_hidden.shape[0], to_visible.shape[0]
     bias_v, bias_h = _padded(b, n_quads_v), _padded(c, n_quads_h)
     visible, hidden = np.empty_like(bias_v), np.empty_like(bias_h)  # one chain: states, then sums and probabilities
     codes_v, codes_h = np.empty(n_quads_v, np.int64), np.empty(n_quads_h, np.int64)
     zero = W.dtype.type(0)
-    for i in range(v.shape[0]):
+    for i in range(first, end):
         for j in range(visible.size):
             visible[j] = v[i, j] if j < n_visible else zero
         coded = _encode(codes_v, visible)
@@ -150,6 +153,15 @@ def sweep_with_tables(
     """Return (v, h) after the sweeps."""
     xp = namespace(v)
     v_out, h = xp.empty_like(v), xp.empty((v.shape[0], W.shape[1]), dtype=v.dtype)
-    W_transposed = xp.ascontiguousarray(W.T)
-    _kernel(v, W, W_transposed, b, c, inverse_temperature, n_sweeps, key[0], key[1], draw, v_out, h)
+    n_quads_v, n_quads_h = (-(-n_units // 4) for n_units in W.shape)
+    to_hidden = xp.zeros((n_quads_v, 16, 4 * n_quads_h), dtype=W.dtype)
+    to_visible = xp.zeros((n_quads_h, 16, 4 * n_quads_v), dtype=W.dtype)
+    _fill_tables(to_hidden, to_visible, W, xp.ascontiguousarray(W.T))
+    share_chains(
+        lambda first, end: _kernel(
+            v, W, b, c, to_hidden, to_visible, inverse_temperature, n_sweeps, first, end, key[0], key[1], draw, v_out, h
+        ),
+        len(v),
+        sum(W.shape) * n_sweeps,
+    )
     return v_out, h

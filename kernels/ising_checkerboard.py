@@ -25,6 +25,7 @@ Pattern Anal. Mach. Intell. 6, 1984.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.gibbs_units import quad_words, unit_words
 from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_up
 from scratchgen.kernels.philox import Key
@@ -124,14 +126,15 @@ def _join(spins: Any, even: Any, odd: Any) -> None:
 
 @cpu_kernel()
 def _loop(
-    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, k0: Any, k1: Any, draw: Any, out: Any
-) -> None:
-    n, n_rows, n_columns = spins.shape
+    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, begin: Any, end: Any, k0: Any, k1: Any, draw: Any,
+    out: Any,
+) -> None:  # fmt: skip
+    _, n_rows, n_columns = spins.shape
     to_type = inverse_temperature.dtype.type
     even, odd = np.empty((n_rows, n_columns // 2 + 2), np.int8), np.empty((n_rows, n_columns // 2 + 2), np.int8)
     u = np.empty(4 * ((n_rows * n_columns // 2 + 3) // 4), np.float32)
     table = np.empty(N_SUMS, inverse_temperature.dtype)
-    for i in range(n):
+    for i in range(begin, end):
         for k in range(N_SUMS):
             table[k] = prob_up(to_type(2 * k - 4), inverse_temperature[i], field[i])
         _split(even, odd, spins[i])
@@ -149,7 +152,11 @@ def _checkerboard_cpu(
     spins: Array, inverse_temperature: Array, field: Array, n_sweeps: int, key: Key, draw: Array
 ) -> Array:
     out = namespace(spins).empty_like(spins)
-    _loop(spins, inverse_temperature, field, n_sweeps, key[0], key[1], draw, out)
+    share_chains(
+        lambda begin, end: _loop(spins, inverse_temperature, field, n_sweeps, begin, end, key[0], key[1], draw, out),
+        len(spins),
+        math.prod(spins.shape[1:]) * n_sweeps,
+    )
     return out
 
 

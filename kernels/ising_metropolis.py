@@ -29,6 +29,7 @@ computing machines", J. Chem. Phys. 21, 1953.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.gibbs_units import quad_words, unit_words
 from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_flip_down, prob_flip_up
 from scratchgen.kernels.philox import Key
@@ -125,10 +127,11 @@ def _run_chain(spins: Any, chain: Any, n_sweeps: Any, k0: Any, k1: Any, draw: An
 
 @cpu_kernel()
 def _loop(
-    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, k0: Any, k1: Any, draw: Any, n_accepted: Any
-) -> None:
+    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any,
+    n_accepted: Any,
+) -> None:  # fmt: skip
     table = np.empty((2, N_SUMS), inverse_temperature.dtype)
-    for i in range(spins.shape[0]):
+    for i in range(first, end):
         _fill_table(table, inverse_temperature[i], field[i])
         n_accepted[i] = _run_chain(spins[i], i, n_sweeps, k0, k1, draw[0], table)
 
@@ -147,7 +150,13 @@ def _metropolis_cpu(
     spins: Array, inverse_temperature: Array, field: Array, n_sweeps: int, key: Key, draw: Array
 ) -> tuple[Array, Array]:
     out, n_accepted = spins.copy(), np.empty(spins.shape[0], dtype=np.int64)
-    _loop(out, inverse_temperature, field, n_sweeps, key[0], key[1], draw, n_accepted)
+    share_chains(
+        lambda first, end: _loop(
+            out, inverse_temperature, field, n_sweeps, first, end, key[0], key[1], draw, n_accepted
+        ),
+        len(spins),
+        2 * math.prod(spins.shape[1:]) * n_sweeps,
+    )
     return out, n_accepted
 
 

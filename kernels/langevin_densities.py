@@ -25,7 +25,7 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import CudaKernel, cuda, cuda_kernel
 from scratchgen.kernels._jit import CpuKernel, cpu_kernel
-from scratchgen.kernels._threads import SMALLEST_PART, share
+from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.densities_scalar import (
     double_well_gradient,
     double_well_term,
@@ -143,10 +143,10 @@ def _cpu(term: Callable[..., Any]) -> Callable[..., Array]:
         out, to_type = np.empty_like(x), x.dtype.type
         loop = loop64 if x.dtype == np.float64 else loop32
         h, sigma = to_type(drift_scale), to_type(noise_scale)
-        share(
+        share_chains(  # tiles of them
             lambda first, end: loop(x, out, first, end, table, n_steps, h, sigma, key[0], key[1], draw),
             -(-x.shape[0] // _TILE),
-            smallest=-(-SMALLEST_PART // (x.shape[1] * _TILE * max(n_steps, 1))),
+            x.shape[1] * _TILE * n_steps,
         )
         return out
 

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from scratchgen import Stream, densities
 from scratchgen.kernels import _threads
 from scratchgen.kernels._threads import SMALLEST_PART, share
+from scratchgen.kernels.gibbs_sweeps import gibbs_sweeps
+from scratchgen.kernels.ising_checkerboard import ising_checkerboard
+from scratchgen.kernels.ising_metropolis import ising_metropolis
 from scratchgen.kernels.langevin import langevin_step_
 
 N = 3 * SMALLEST_PART + 5  # the last block is not whole
@@ -35,8 +38,7 @@ def with_threads(monkeypatch):
             share(noted, n, smallest)
 
         monkeypatch.setattr(_threads, "n_threads", lambda: n_threads)
-        for module in ("_threads", "langevin_densities"):
-            monkeypatch.setattr(f"scratchgen.kernels.{module}.share", noted_share)
+        monkeypatch.setattr(_threads, "share", noted_share)
         return function(), len(taking_part)
 
     return run
@@ -76,7 +78,7 @@ def test_as_many_threads_as_numba_was_given():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("draw", ["words", "uniform", "normal", "langevin step"])
+@pytest.mark.parametrize("draw", ["words", "uniform", "normal", "bernoulli", "langevin step"])
 def test_random_numbers_of_a_large_array_are_the_same_with_any_number_of_threads(with_threads, dtype, draw):
     def step(stream):
         x = np.linspace(-1, 1, N, dtype=dtype)
@@ -90,6 +92,8 @@ def test_random_numbers_of_a_large_array_are_the_same_with_any_number_of_threads
         stream.uniform(1)
         if draw == "langevin step":
             return step(stream)
+        if draw == "bernoulli":
+            return stream.bernoulli(np.linspace(0, 1, N, dtype=dtype))
         return stream.words(N) if draw == "words" else getattr(stream, draw)(N, dtype)
 
     expected, n_alone = with_threads(1, drawn)
@@ -115,3 +119,27 @@ def test_chains_in_a_density_are_the_same_with_any_number_of_threads(with_thread
     got, n_taking_part = with_threads(2, chains)
     np.testing.assert_array_equal(got, expected, strict=True)
     assert (n_alone, n_taking_part) == (1, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sampler", ["gibbs", "gibbs from probabilities", "ising_metropolis", "ising_checkerboard"])
+def test_chains_of_a_machine_are_the_same_with_any_number_of_threads(with_threads, sampler, dtype):
+    n_chains, n_sweeps, size = 201, 400, 6
+
+    def chains():
+        stream, temperature = Stream(3), np.linspace(0.5, 1.5, n_chains).astype(dtype)
+        with stream.draws() as (key, draw):
+            if sampler.startswith("gibbs"):
+                W, v = Stream(4).normal((size * size, 10), dtype), Stream(5).uniform((n_chains, size * size), dtype)
+                v = v if sampler == "gibbs from probabilities" else (v < 0.5).astype(dtype)
+                return gibbs_sweeps.cpu(v, W, W[:, 0] - 1, W[0], temperature, n_sweeps, key, draw)
+            spins = np.where(Stream(5).uniform((n_chains, size, size)) < 0.5, -1, 1).astype(np.int8)
+            kernel = ising_metropolis if sampler == "ising_metropolis" else ising_checkerboard
+            return kernel.cpu(spins, temperature, np.zeros_like(temperature), n_sweeps, key, draw)
+
+    expected, n_alone = with_threads(1, chains)
+    for n_threads in (2, 3):
+        got, n_taking_part = with_threads(n_threads, chains)
+        for one, other in zip(got, expected, strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+        assert (n_alone, n_taking_part) == (1, n_threads)
