@@ -18,9 +18,8 @@ D. P. Kingma, J. Ba: "Adam: a method for stochastic optimization", ICLR 2015, al
 
 from __future__ import annotations
 
+import functools
 from typing import Any
-
-import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
@@ -40,10 +39,10 @@ def _adam_reference(
     theta -= rates[0] * m / (rates[1] * xp.sqrt(v) + eps)
 
 
+@functools.cache
 def _coefficients(dtype: Any, beta1: float, beta2: float, epsilon: float) -> Any:
     """Return the constants of all steps in the type of the parameters."""
-    to_type = np.dtype(dtype).type
-    return tuple(map(to_type, (beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon)))
+    return tuple(map(dtype.type, (beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon)))
 
 
 @scalar

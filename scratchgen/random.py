@@ -197,7 +197,7 @@ class _Draws:
 
 def _shape(shape: Shape) -> tuple[int, ...]:
     try:
-        sizes = (operator.index(shape),) if not isinstance(shape, Sequence) else tuple(map(operator.index, shape))
+        sizes = (operator.index(shape),) if hasattr(shape, "__index__") else tuple(map(operator.index, shape))
     except TypeError:
         sizes = (-1,)
     if min(sizes, default=0) < 0:

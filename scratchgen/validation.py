@@ -18,6 +18,8 @@ DTYPES = ("float32", "float64")
 
 def check_dtype(dtype: Any) -> str:
     """Return the name of a supported floating type."""
+    if type(dtype) is str and dtype in DTYPES:  # at each draw of a training step: NumPy makes a name letter by letter
+        return dtype
     try:
         name = repr(dtype) if dtype is None else np.dtype(dtype).name  # NumPy takes None for float64
     except TypeError:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgen.backend import namespace
+from scratchgen.kernels.matmul import mean
 from scratchgen.ops.importance import log_mean_exp_backward, log_mean_exp_forward
 from scratchgen.typing import Array
 
@@ -34,7 +35,7 @@ class VAETerms(NamedTuple):
 
 def elbo_terms(nll: Array, kl: Array, beta: float) -> VAETerms:
     """Return the terms of the ELBO: `nll` of each draw, (n,) or (k, n), `kl` (n,) of each example."""
-    reconstruction, mean_kl = nll.mean(), kl.mean()
+    reconstruction, mean_kl = mean(nll), mean(kl)
     return VAETerms(reconstruction + beta * mean_kl, reconstruction, mean_kl)
 
 

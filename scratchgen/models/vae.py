@@ -53,7 +53,7 @@ from scratchgen.ops.gaussian import (
     split_heads,
 )
 from scratchgen.ops.importance import reparameterise_ratio_backward, reparameterise_ratio_forward
-from scratchgen.ops.linear import LinearCache, linear_backward, linear_forward
+from scratchgen.ops.linear import DenseCache, dense_backward_, dense_forward
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -82,7 +82,7 @@ class EncoderCache(NamedTuple):
     """What a backward pass through the encoder needs: the caches of its layers and of the heads."""
 
     layers: Any
-    heads: LinearCache
+    heads: DenseCache
 
 
 class VAE(GaussianLatents, Model):
@@ -285,7 +285,7 @@ class VAE(GaussianLatents, Model):
         heads, cache = self.encoder_forward(x)
         backward = self._elbo_backward if self.objective == "elbo" else self._importance_weighted_backward
         terms, dheads, output, dnll = backward(heads, noise, x, grads)
-        return terms, self.heads_backward(dheads, cache, grads), cache.layers, output, dnll
+        return terms, self.heads_backward_(dheads, cache, grads), cache.layers, output, dnll
 
     def _elbo_backward(self, heads: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
         """Return the terms, dheads, the decoder's output, and the derivative by the nll of each row."""
@@ -315,17 +315,17 @@ class VAE(GaussianLatents, Model):
     def encoder_forward(self, x: Array) -> tuple[Array, EncoderCache]:
         """Return mean and log_var of q(z|x) side by side, (n, 2 n_latent), and the cache."""
         h, layers = self.encoder_network.forward(self.params.encoder, x, self.backend)
-        heads, heads_cache = linear_forward(self.params.heads, h, self.backend.precision)
+        heads, heads_cache = dense_forward(self.params.heads, h, "linear", self.backend)
         return heads, EncoderCache(layers, heads_cache)
 
-    def heads_backward(self, dheads: Array, cache: EncoderCache, grads: VAEParams) -> Array:
+    def heads_backward_(self, dheads: Array, cache: EncoderCache, grads: VAEParams) -> Array:
         """Return the gradient with respect to the encoder's top layer; `grads` receives that of the heads."""
-        return linear_backward(dheads, cache.heads, grads.heads)[0]
+        return dense_backward_(dheads, cache.heads, grads.heads, self.backend)[0]
 
     def _encode(self, x: Array) -> Array:
         """Return mean and log_var of q(z|x) side by side, (n, 2 n_latent)."""
         h = self.encoder_network.evaluate(self.params.encoder, x, self.backend)
-        return linear_forward(self.params.heads, h, self.backend.precision)[0]
+        return dense_forward(self.params.heads, h, "linear", self.backend)[0]
 
     def decoder_forward(self, z: Array) -> tuple[Array, Any]:
         """Return the decoder's output for each draw, (L n, n_visible), and its cache."""

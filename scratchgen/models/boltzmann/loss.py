@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
-from scratchgen.kernels.matmul import matmul, sum_of_squares
+from scratchgen.kernels.matmul import matmul, mean, sum_of_squares
 from scratchgen.ops.boltzmann import (
     RBMParams,
     free_energy_backward,
@@ -105,7 +105,7 @@ def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend)
 
 
 def _terms(data_free_energy: Array, model_free_energy: Array, penalty: Any) -> RBMTerms:
-    data, model = data_free_energy.mean(), model_free_energy.mean()
+    data, model = mean(data_free_energy), mean(model_free_energy)
     return RBMTerms(data - model + penalty, data, model, penalty)
 
 

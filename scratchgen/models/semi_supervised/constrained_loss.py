@@ -128,7 +128,7 @@ def constrained_backward(
     dmean, dlog_var = reparameterise_backward(drows.reshape(n_draws, n, -1), cache.draw)
     dmean_of_kl, dlog_var_of_kl = kl_standard_normal_backward(model.beta_now * cache.row_weights, cache.kl)
     dheads = join_heads(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl)
-    dh = vae.heads_backward(dheads, cache.encoder, grads.vae)
+    dh = vae.heads_backward_(dheads, cache.encoder, grads.vae)
     return dh, grads_again, dnll
 
 

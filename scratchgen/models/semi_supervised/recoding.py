@@ -45,7 +45,7 @@ def recoding_backward(vae: VAE, dz_again: Array, cache: RecodingCache) -> tuple[
     """Return the gradients with respect to the output and, on this way alone, the encoder's parameters."""
     grads = vae.empty_grads()[1]
     dmean, dlog_var = reparameterise_backward(dz_again, cache.draw)
-    dh = vae.heads_backward(join_heads(dmean, dlog_var), cache.encoder, grads)
+    dh = vae.heads_backward_(join_heads(dmean, dlog_var), cache.encoder, grads)
     dx_again = vae.encoder_network.backward_(dh, cache.encoder.layers, grads.encoder, vae.backend)
     return vae.p_x_given_z.mean_backward(dx_again, cache.x_again), grads
 

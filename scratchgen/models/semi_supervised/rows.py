@@ -34,7 +34,7 @@ from scratchgen.ops.gaussian import (
     reparameterise_kl_forward,
     split_heads,
 )
-from scratchgen.ops.linear import LinearCache, linear_backward, linear_forward
+from scratchgen.ops.linear import DenseCache, dense_backward_, dense_forward
 from scratchgen.schedules import value_at
 from scratchgen.typing import Array
 
@@ -47,7 +47,7 @@ class EncodedRows(NamedTuple):
 
     heads: Array
     layers: ClassEncoderCache
-    heads_cache: LinearCache
+    heads_cache: DenseCache
 
 
 class RowsCache(NamedTuple):
@@ -71,7 +71,7 @@ def encode_rows(model: ConditionalVAE, x: Array, target: Array, n_labelled: int)
     """Return q(z|x,y) of each row."""
     p = model.params
     h, layers = model.encoder_network.forward(p.encoder, x, target, n_labelled, model.backend)
-    heads, cache = linear_forward(p.heads, h, model.backend.precision)  # (rows, 2 n_latent)
+    heads, cache = dense_forward(p.heads, h, "linear", model.backend)  # (rows, 2 n_latent)
     return EncodedRows(heads, layers, cache)
 
 
@@ -109,7 +109,7 @@ def rows_backward(model: ConditionalVAE, weight: Array, cache: RowsCache, grads:
     dkl = value_at(model.beta, model.step) * weight  # it differs from row to row: the fused kernel has one for all
     dmean_of_kl, dlog_var_of_kl = kl_standard_normal_backward(dkl, KLCache(mean, log_var))
     dheads = join_heads(dmean + dmean_of_kl, dlog_var + dlog_var_of_kl)
-    return linear_backward(dheads, cache.encoded.heads_cache, grads.heads)[0]
+    return dense_backward_(dheads, cache.encoded.heads_cache, grads.heads, model.backend)[0]
 
 
 def rows_grad_x(model: ConditionalVAE, dh: Array, weight: Array, cache: RowsCache, grads: Any) -> Array:
