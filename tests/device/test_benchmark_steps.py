@@ -47,7 +47,7 @@ def test_a_plain_contender_makes_each_step_and_never_waits(device, steps):
     take_step()
     device.counts = type(device.counts)()
     take_step()
-    assert device.counts.products == 14
+    assert device.counts.products == 11
     assert device.counts.host_reads == device.counts.uploads == []
 
 
