@@ -5,9 +5,9 @@
 =======  ===========  ===============================================================
 symbol   shape        meaning
 =======  ===========  ===============================================================
-product  (n, hidden)  v W, or (v / s^2) W for Gaussian visible units
-bias     (hidden,)    c
 total    (n,)         the log of the sum over the hidden states, with its sign: -F without E_v
+product  (n, hidden)  v W, or (v / s^2) W for Gaussian visible units; then p
+bias     (hidden,)    c
 p        (n, hidden)  p(h_j = 1 | v_i)
 =======  ===========  ===============================================================
 
@@ -28,15 +28,15 @@ from scratchgen.kernels.elementary import sigmoid, softplus
 from scratchgen.typing import Array
 
 
-def _hidden_free_energy_reference(product: Array, bias: Array) -> tuple[Array, Array]:
-    """Return (total, p); p is written over the product."""
+def _hidden_free_energy_reference(total: Array, product: Array, bias: Array) -> None:
+    """Write the total, and p over the product."""
     a = product + bias
     product[...] = array_math.sigmoid(a)
-    return namespace(product, bias).sum(array_math.softplus(a), axis=1), product
+    total[...] = namespace(product, bias).sum(array_math.softplus(a), axis=1)
 
 
 @cpu_kernel(sums=True)
-def _loop(product: Any, bias: Any, total: Any) -> None:
+def _loop(total: Any, product: Any, bias: Any) -> None:
     for i in range(product.shape[0]):
         row = total.dtype.type(0)
         for j in range(product.shape[1]):
@@ -46,14 +46,12 @@ def _loop(product: Any, bias: Any, total: Any) -> None:
         total[i] = row
 
 
-def _hidden_free_energy_cpu(product: Array, bias: Array) -> tuple[Array, Array]:
-    total = namespace(product, bias).empty(product.shape[0], dtype=product.dtype)
-    _loop(product, bias, total)
-    return total, product
+def _hidden_free_energy_cpu(total: Array, product: Array, bias: Array) -> None:
+    _loop(total, product, bias)
 
 
 @cuda_kernel
-def _kernel(product: Any, bias: Any, total: Any) -> None:
+def _kernel(total: Any, product: Any, bias: Any) -> None:
     for i in range(cuda.blockIdx.x, product.shape[0], cuda.gridDim.x):  # a block takes a row
         partial = 0.0
         for j in range(cuda.threadIdx.x, product.shape[1], cuda.blockDim.x):
@@ -65,10 +63,8 @@ def _kernel(product: Any, bias: Any, total: Any) -> None:
             total[i] = row
 
 
-def _hidden_free_energy_cuda(product: Array, bias: Array) -> tuple[Array, Array]:
-    total = namespace(product, bias).empty(product.shape[0], dtype=product.dtype)
-    _kernel.launch_blocks(product.shape[0], product, bias, total)
-    return total, product
+def _hidden_free_energy_cuda(total: Array, product: Array, bias: Array) -> None:
+    _kernel.launch_blocks(product.shape[0], total, product, bias)
 
 
 hidden_free_energy_ = Operation(_hidden_free_energy_reference, _hidden_free_energy_cpu, _hidden_free_energy_cuda)

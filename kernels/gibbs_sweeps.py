@@ -25,7 +25,6 @@ P. Smolensky: "Information processing in dynamical systems: foundations of harmo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 from scratchgen.backend import namespace
@@ -33,7 +32,7 @@ from scratchgen.kernels import Operation
 from scratchgen.kernels.gibbs_shared import SHARED_BYTES, shared_bytes, sweep_in_shared_memory
 from scratchgen.kernels.gibbs_tables import sweep_with_tables, table_bytes
 from scratchgen.kernels.gibbs_tiled import sweep_in_tiles, tiled_shared_bytes
-from scratchgen.kernels.gibbs_units import sample_bernoulli_units_, sample_into_cpu, sample_into_cuda
+from scratchgen.kernels.gibbs_units import sample_bernoulli_units_
 from scratchgen.kernels.matmul import matmul
 from scratchgen.kernels.philox import Key
 from scratchgen.typing import Array
@@ -72,25 +71,22 @@ def _sweeps_reference(
     v: Array, W: Array, b: Array, c: Array, inverse_temperature: Array, n_sweeps: int, key: Key, draw: Array
 ) -> tuple[Array, Array]:
     """Return the visible units after `n_sweeps` (at least 1) and the hidden units that they were drawn from."""
-    sample = sample_bernoulli_units_.reference
-    for sweep in range(n_sweeps):
-        h, _ = sample(matmul(v, W), c, inverse_temperature, key, draw, 2 * sweep)
-        v, _ = sample(matmul(h, W.T), b, inverse_temperature, key, draw, 2 * sweep + 1)
-    return v, h
+    return _sweep_by_products("reference", v, W, b, c, inverse_temperature, n_sweeps, key, draw)
 
 
 def _sweep_by_products(
-    sample_into: Callable[..., None],
+    variant: Literal["reference", "cpu", "cuda"],
     v: Array, W: Array, b: Array, c: Array, inverse_temperature: Array, n_sweeps: int, key: Key, draw: Array,
 ) -> tuple[Array, Array]:  # fmt: skip
+    sample_ = getattr(sample_bernoulli_units_, variant)
     xp = namespace(v, W, b, c)
     v_out, h = xp.empty_like(v), xp.empty((v.shape[0], W.shape[1]), dtype=v.dtype)
     product_v, product_h = xp.empty_like(v_out), xp.empty_like(h)
     for sweep in range(n_sweeps):
         matmul(v, W, out=product_h)
-        sample_into(h, product_h, c, inverse_temperature, key, draw, 2 * sweep)
+        sample_(h, product_h, c, inverse_temperature, key, draw, 2 * sweep)
         matmul(h, W.T, out=product_v)
-        sample_into(v_out, product_v, b, inverse_temperature, key, draw, 2 * sweep + 1)
+        sample_(v_out, product_v, b, inverse_temperature, key, draw, 2 * sweep + 1)
         v = v_out
     return v_out, h
 
@@ -100,7 +96,7 @@ def _sweeps_cpu(
 ) -> tuple[Array, Array]:
     if gibbs_path(W.shape[0], W.shape[1], W.dtype.itemsize, "cpu") == "one kernel":
         return sweep_with_tables(v, W, b, c, inverse_temperature, n_sweeps, key, draw)
-    return _sweep_by_products(sample_into_cpu, v, W, b, c, inverse_temperature, n_sweeps, key, draw)
+    return _sweep_by_products("cpu", v, W, b, c, inverse_temperature, n_sweeps, key, draw)
 
 
 def _sweeps_cuda(
@@ -111,7 +107,7 @@ def _sweeps_cuda(
         return sweep_in_shared_memory(v, W, b, c, inverse_temperature, n_sweeps, key, draw)
     if path == "tiles":
         return sweep_in_tiles(v, W, b, c, inverse_temperature, n_sweeps, key, draw)
-    return _sweep_by_products(sample_into_cuda, v, W, b, c, inverse_temperature, n_sweeps, key, draw)
+    return _sweep_by_products("cuda", v, W, b, c, inverse_temperature, n_sweeps, key, draw)
 
 
 gibbs_sweeps = Operation(_sweeps_reference, _sweeps_cpu, _sweeps_cuda)

@@ -5,7 +5,8 @@
 ===================  ==========  ==================================================================
 symbol               shape       meaning
 ===================  ==========  ==================================================================
-product              (n, units)  v W for the hidden units, h W^T for the visible ones, a row a chain
+states               (n, units)  what is drawn, 0 or 1
+product              (n, units)  v W for the hidden units, h W^T for the visible ones, a row a chain; then p
 bias                 (units,)    c or b
 inverse_temperature  (n,)        factor of the energy of each chain; 1 is the model itself
 half                 ()          which draw after ``draw[0]``: 0 hidden, 1 visible, + 2 for each sweep before
@@ -58,13 +59,13 @@ def unit_words(n_chains: int, n_units: int, key: Key, draw: Any, like: Array) ->
 
 
 def _sample_reference(
-    product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
-) -> tuple[Array, Array]:
-    """Return (states, probability); the probability is written over the product."""
+    states: Array, product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
+) -> None:
+    """Write the states, and the probability over the product."""
     n, n_units = product.shape
     u = uniform32(unit_words(n, n_units, key, draw[0] + np.uint64(half), product))
     product[...] = sigmoid(inverse_temperature[:, None] * (product + bias))
-    return (u < product).astype(product.dtype), product
+    states[...] = u < product
 
 
 # ----------------------------------------------------------------------------------------------------------- cpu
@@ -90,19 +91,10 @@ def _loop(
             states[i, j] = one if u[j] < p else zero
 
 
-def sample_into_cpu(
+def _sample_cpu(
     states: Array, product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
 ) -> None:
-    """Write the states, and the probability over the product."""
     _loop(states, product, bias, inverse_temperature, key[0], key[1], draw, np.uint64(half))
-
-
-def _sample_cpu(
-    product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
-) -> tuple[Array, Array]:
-    states = namespace(product).empty_like(product)
-    sample_into_cpu(states, product, bias, inverse_temperature, key, draw, half)
-    return states, product
 
 
 # ---------------------------------------------------------------------------------------------------------- cuda
@@ -132,21 +124,12 @@ def _kernel(
                 _sample_unit(states, product, i, 4 * g + 3, bias, inverse_temperature, w3)
 
 
-def sample_into_cuda(
+def _sample_cuda(
     states: Array, product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
 ) -> None:
-    """Write the states, and the probability over the product."""
     _kernel.launch_blocks(
         product.shape[0], states, product, bias, inverse_temperature, key[0], key[1], draw, np.uint64(half)
     )
-
-
-def _sample_cuda(
-    product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
-) -> tuple[Array, Array]:
-    states = namespace(product).empty_like(product)
-    sample_into_cuda(states, product, bias, inverse_temperature, key, draw, half)
-    return states, product
 
 
 sample_bernoulli_units_ = Operation(_sample_reference, _sample_cpu, _sample_cuda)

@@ -14,12 +14,13 @@ from scratchgen.errors import InputError
 from scratchgen.typing import Array
 
 DTYPES = ("float32", "float64")
+_NAMES: dict[Any, str] = {key: name for name in DTYPES for key in (name, np.dtype(name))}
 
 
 def check_dtype(dtype: Any) -> str:
     """Return the name of a supported floating type."""
-    if type(dtype) is str and dtype in DTYPES:  # at each draw of a training step: NumPy makes a name letter by letter
-        return dtype
+    if isinstance(dtype, str | np.dtype) and (known := _NAMES.get(dtype)):
+        return known  # at each draw of a training step: NumPy makes a name letter by letter
     try:
         name = repr(dtype) if dtype is None else np.dtype(dtype).name  # NumPy takes None for float64
     except TypeError:

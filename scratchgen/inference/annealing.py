@@ -134,4 +134,4 @@ def draw_visible_(params: RBMParams, product: Array, bias: Array, beta: float, s
 def _draw_units_(product: Array, bias: Array, beta: float, stream: Stream) -> Array:
     """Draw Bernoulli units with log odds beta (product + bias); the storage of the product is used."""
     inverse_temperature = namespace(product).full(product.shape[0], beta, dtype=product.dtype)
-    return draw_units_(product, bias, inverse_temperature, stream)[0]
+    return draw_units_(product, bias, inverse_temperature, stream)

@@ -94,15 +94,22 @@ def free_energy_forward(
         db = - sum_n dF (v - b) / s^2             dv = (dx + dF (v - b)) / s^2               (Gaussian)
         dlog_s = - sum_n (2 x dx + dF (v - b)^2 / s^2),   for the derivative of x by log s is -2 x.
     """
-    return free_energy_of_product_(params, v, matmul(scaled_visible(params, v), params.W), backend)
-
-
-def free_energy_of_product_(
-    params: RBMParams, v: Float[Array, "n visible"], product: Float[Array, "n hidden"], backend: Backend = REFERENCE
-) -> tuple[Float[Array, " n"], FreeEnergyCache]:
-    """Return what `free_energy_forward` does, given the product ``x W``, whose storage is used."""
-    total, p_h = hidden_free_energy_.on(backend)(product, params.c)
+    xp, n = namespace(params.W, v), v.shape[0]
+    total, p_h = xp.empty(n, dtype=v.dtype), xp.empty((n, params.W.shape[1]), dtype=v.dtype)
+    sum_out_hidden_(params, v, total, p_h, backend)
     return visible_energy(params, v) - total, FreeEnergyCache(params, v, p_h)
+
+
+def sum_out_hidden_(
+    params: RBMParams,
+    v: Float[Array, "n visible"],
+    total: Float[Array, " n"],
+    p_h: Float[Array, "n hidden"],
+    backend: Backend = REFERENCE,
+) -> None:
+    """Fill `total` with the sum over j of ``softplus(c_j + (x W)_j)``, and `p_h` with p(h = 1 | v)."""
+    matmul(scaled_visible(params, v), params.W, out=p_h)
+    hidden_free_energy_.on(backend)(total, p_h, params.c)
 
 
 def free_energy_backward(dF: Float[Array, " n"], cache: FreeEnergyCache) -> tuple[RBMParams, Float[Array, "n visible"]]:

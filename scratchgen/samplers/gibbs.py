@@ -30,33 +30,38 @@ from scratchgen.random import Stream
 from scratchgen.typing import Array
 
 
-def draw_units_(product: Array, bias: Array, inverse_temperature: Array | None, stream: Stream) -> tuple[Array, Array]:
-    """Draw Bernoulli units with log odds beta (product + bias); return (states, probability of 1).
+def draw_units_(
+    product: Array, bias: Array, inverse_temperature: Array | None, stream: Stream, out: Array | None = None
+) -> Array:
+    """Draw Bernoulli units with log odds beta (product + bias), in `out` where it is given.
 
     The probabilities are written over the product.
     """
+    xp = namespace(product)
+    states = xp.empty_like(product) if out is None else out
     if inverse_temperature is None:
-        inverse_temperature = namespace(product).ones(product.shape[0], dtype=product.dtype)
+        inverse_temperature = xp.ones(product.shape[0], dtype=product.dtype)
     with stream.draws() as (key, draw):
-        drawn: tuple[Array, Array] = sample_bernoulli_units_.on(stream.backend)(
-            product, bias, inverse_temperature, key, draw, 0
-        )
-    return drawn
+        sample_bernoulli_units_.on(stream.backend)(states, product, bias, inverse_temperature, key, draw, 0)
+    return states
 
 
 def draw_visible_(
-    params: RBMParams, product: Array, stream: Stream, inverse_temperature: Array | None = None
-) -> tuple[Array, Array]:
-    """Draw v given the product h W^T, whose storage is used; return (v, E[v | h])."""
+    params: RBMParams,
+    product: Array,
+    stream: Stream,
+    inverse_temperature: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Draw v given the product h W^T, over which E[v | h] is written, in `out` where it is given."""
     if not is_gaussian(params):
-        return draw_units_(product, params.b, inverse_temperature, stream)
+        return draw_units_(product, params.b, inverse_temperature, stream, out)
     xp = namespace(product, params.b)
     product += params.b
     noise = xp.exp(params.log_sigma) * stream.normal(product.shape, product.dtype)
     if inverse_temperature is not None:
         noise /= xp.sqrt(inverse_temperature)[:, None]
-    noise += product
-    return noise, product
+    return xp.add(product, noise, out=noise if out is None else out)
 
 
 def sweep(
@@ -68,8 +73,8 @@ def sweep(
     """
     if is_gaussian(params):
         for _ in range(n_sweeps):
-            h, _ = draw_units_(matmul(scaled_visible(params, v), params.W), params.c, inverse_temperature, stream)
-            v, _ = draw_visible_(params, matmul(h, params.W.T), stream, inverse_temperature)
+            h = draw_units_(matmul(scaled_visible(params, v), params.W), params.c, inverse_temperature, stream)
+            v = draw_visible_(params, matmul(h, params.W.T), stream, inverse_temperature)
         return v, h
     if inverse_temperature is None:
         inverse_temperature = namespace(v).ones(v.shape[0], dtype=v.dtype)

@@ -170,12 +170,12 @@ def _latent_backward(arguments: Callable[[Draws], Arguments]) -> Callable[[Draws
 
 
 def _hidden(draws: Draws) -> Arguments:
-    return {"product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
+    return {"total": draws.normal(draws.rows), "product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
 
 
 def _extreme_hidden(draws: Draws) -> Arguments:
     a = np.array([[-1e4, -80, -30, -1e-3], [0, 1e-20, 30, 80]], dtype=draws.dtype)
-    return {"product": a, "bias": np.zeros(a.shape[1], dtype=draws.dtype)}
+    return {"total": draws.normal(len(a)), "product": a, "bias": np.zeros(a.shape[1], dtype=draws.dtype)}
 
 
 def _fill(draws: Draws) -> Arguments:
@@ -191,7 +191,7 @@ def _fill_bernoulli(draws: Draws) -> Arguments:
 
 
 def _units(draws: Draws) -> Arguments:
-    layer = {"product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
+    layer = {"states": draws.matrix(), "product": draws.matrix(3.0), "bias": draws.normal(draws.columns)}
     return layer | {"inverse_temperature": draws.uniform(draws.rows), "key": KEY, "draw": DRAW, "half": 3}
 
 
@@ -290,7 +290,8 @@ _ONE_CHANNEL = _windows(1, (3, 2), (2, 1), (0, 1, 1, 1))  # zeros on all sides b
 _FORWARD = {"results": ("y", "saved"), "writes": ("z",)}
 _BACKWARD = {"results": ("dz", "db"), "writes": ("dy", "db"), "sums": ("db",)}
 _LATENT = {"results": ("z", "kl"), "sums": ("kl",)}
-_HIDDEN = {"results": ("total", "probability"), "writes": ("product",)}
+_HIDDEN = {"results": ("total", "product"), "writes": ("total", "product"), "ignores": ("total",)}
+_UNITS = {"results": ("states", "product"), "writes": ("states", "product"), "ignores": ("states",)}
 _SWEEPS = {"results": ("v", "h"), "ignores": ("v", "W", "b", "c", "inverse_temperature")}
 _ISING = {"ignores": ("inverse_temperature", "field")}
 
@@ -343,7 +344,7 @@ CASES = (
     Case("langevin_gaussian_mixture", "one", _langevin_density(_GAUSSIANS[:1]), results=("x",)),
     Case("langevin_rings", "", _langevin_density(_RINGS), results=("x",)),
     Case("langevin_double_well", "", _langevin_density(_DOUBLE_WELL), results=("x",)),
-    Case("sample_bernoulli_units_", "", _units, results=("states", "probability"), writes=("product",)),
+    Case("sample_bernoulli_units_", "", _units, **_UNITS),
     # ... and these return nothing but draws
     Case("gibbs_sweeps", "products", _sweeps(560, 240), **_SWEEPS),  # too large for fast memory, and to be read again
     Case("gibbs_sweeps", "tiles", _sweeps(120, 110), **_SWEEPS),  # too large for shared memory

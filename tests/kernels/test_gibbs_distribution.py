@@ -29,8 +29,8 @@ def transition_matrix(variant, W, b, c, beta):
     visible, hidden = states(len(b)), states(len(c))
 
     def conditionals(product, bias, states):
-        sample = getattr(sample_bernoulli_units_, variant)
-        _, p = sample(product, bias, np.full(len(product), beta), **RANDOM, half=0)
+        sample, p = getattr(sample_bernoulli_units_, variant), product.copy()
+        sample(np.empty_like(p), p, bias, np.full(len(p), beta), **RANDOM, half=0)
         return np.prod(np.where(states == 1, p[:, np.newaxis], 1 - p[:, np.newaxis]), axis=-1)
 
     return conditionals(visible @ W, c, hidden) @ conditionals(hidden @ W.T, b, visible)

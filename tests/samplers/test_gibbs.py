@@ -27,9 +27,8 @@ def test_units_are_drawn_with_log_odds_beta_times_product_plus_bias(backend):
     product, bias, n = np.random.default_rng(0).standard_normal((len(BETAS), 4)), np.array([-1.0, 0, 1, 2]), 10_000
     expected = 1 / (1 + np.exp(-BETAS[:, None] * (product + bias)))
     many, betas = np.repeat(product, n, axis=0), np.repeat(BETAS, n)
-    drawn, p = draw_units_(many, bias, betas, sg.Stream(7, backend))
-    assert p is many  # written over the product
-    np.testing.assert_allclose(p[::n], expected, rtol=1e-13)
+    drawn = draw_units_(many, bias, betas, sg.Stream(7, backend))
+    np.testing.assert_allclose(many[::n], expected, rtol=1e-13)  # written over the product
     frequencies = drawn.reshape(len(BETAS), n, 4).mean(axis=1)
     np.testing.assert_array_less(np.abs(frequencies - expected), 5 * np.sqrt(expected * (1 - expected) / n))
 
@@ -40,10 +39,23 @@ def test_without_temperatures_they_are_all_one(backend):
     np.testing.assert_array_equal(*drawn)
 
 
+@both_kinds
+def test_visible_units_are_drawn_where_they_are_asked_for(gaussian, backend):
+    params, product = machine(gaussian), np.random.default_rng(0).standard_normal((len(BETAS), 5))
+    v, expected_mean = np.empty((2 * len(BETAS), 5)), product.copy()
+    expected = draw_visible_(params, expected_mean, sg.Stream(7, backend), BETAS)
+    assert not np.shares_memory(expected, expected_mean)
+    drawn = draw_visible_(params, product, sg.Stream(7, backend), BETAS, out=v[2:7])
+    np.testing.assert_array_equal(v[2:7], expected)
+    np.testing.assert_array_equal(product, expected_mean)
+    assert np.shares_memory(drawn, v)
+
+
 def test_gaussian_units_have_mean_b_plus_product_and_variance_s_squared_over_beta(backend):
     params, n = machine(gaussian=True), 10_000
     product = np.random.default_rng(0).standard_normal((len(BETAS), 5))
-    v, mean = draw_visible_(params, np.repeat(product, n, axis=0), sg.Stream(7, backend), np.repeat(BETAS, n))
+    mean = np.repeat(product, n, axis=0)
+    v = draw_visible_(params, mean, sg.Stream(7, backend), np.repeat(BETAS, n))
     np.testing.assert_allclose(mean[::n], product + params.b, rtol=1e-13)
     variance = np.exp(2 * params.log_sigma) / BETAS[:, None]
     drawn = v.reshape(len(BETAS), n, 5)
@@ -91,7 +103,7 @@ def test_hidden_states_that_come_back_are_those_that_v_was_drawn_from(gaussian, 
     v, h = sweep(params, some_states(), 2, stream, BETAS)
     key_low, key_high, draw = stream.state()
     again = sg.Stream.from_state([key_low, key_high, draw - 1], backend)
-    np.testing.assert_allclose(draw_visible_(params, h @ params.W.T, again, BETAS)[0], v, rtol=1e-12)
+    np.testing.assert_allclose(draw_visible_(params, h @ params.W.T, again, BETAS), v, rtol=1e-12)
 
 
 @both_kinds

@@ -33,13 +33,13 @@ def prob_v_given_h(rbm: RBM, h: Any) -> Array:
 def sample_h_given_v(rbm: RBM, v: Any, stream: Stream | None = None) -> Array:
     """Draw h from p(h | v), (n, n_hidden)."""
     product = matmul(scaled_visible(rbm.machine, rbm.check_data(v, "v")), rbm.W)
-    return draw_units_(product, rbm.c, None, stream or rbm.streams["sampling"])[0]
+    return draw_units_(product, rbm.c, None, stream or rbm.streams["sampling"])
 
 
 def sample_v_given_h(rbm: RBM, h: Any, stream: Stream | None = None) -> Array:
     """Draw v from p(v | h), (n, n_visible)."""
     product = matmul(rbm.check_hidden(h), rbm.W.T)
-    return draw_visible_(rbm.machine, product, stream or rbm.streams["sampling"])[0]
+    return draw_visible_(rbm.machine, product, stream or rbm.streams["sampling"])
 
 
 def gibbs(rbm: RBM, v: Any, n_sweeps: int = 1, stream: Stream | None = None) -> Array:

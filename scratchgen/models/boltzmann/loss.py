@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
-from scratchgen.kernels.matmul import matmul, mean, sum_of_squares
+from scratchgen.kernels.matmul import mean, sum_of_squares
 from scratchgen.ops.boltzmann import (
+    FreeEnergyCache,
     RBMParams,
     free_energy_backward,
     free_energy_backward_params,
     free_energy_forward,
-    free_energy_of_product_,
     is_gaussian,
     scaled_visible,
+    sum_out_hidden_,
+    visible_energy,
 )
 from scratchgen.ops.linear import DenseCache, LinearParams, dense_backward_
 from scratchgen.ops.penalties import sparsity_backward, sparsity_forward
@@ -61,29 +63,48 @@ def terms(machine: RBMParams, x: Array, noise: Array, penalties: Penalties, back
     return _terms(data_free_energy, model_free_energy, penalty)
 
 
-def terms_and_grads(
-    machine: RBMParams,
-    x: Array,
-    noise: Array,
-    product: Array,
-    penalties: Penalties,
-    grads: RBMParams,
-    backend: Backend,
-) -> tuple[RBMTerms, Array]:
-    """Fill `grads`; return the terms, and p(h = 1 | x).
+class Phases(NamedTuple):
+    """Data and negative samples as one batch of n + m rows, of which the first n are the data.
 
-    `product` (n + m, hidden) is that of data and samples with the couplings. It comes with its first n rows, which
-    whoever drew the negative samples needed, and with room for the others; its storage is used up.
+    Attributes
+    ----------
+    n : int
+    v : array (n + m, visible)
+    total : array (n + m,)
+        What the hidden units add to -F(v).
+    p_h : array (n + m, hidden)
+        p(h = 1 | v).
     """
-    xp, n, m = namespace(x, noise), x.shape[0], noise.shape[0]
-    weights = xp.full(n + m, 1 / n, dtype=x.dtype)
-    weights[n:] = -1 / m
-    v = xp.concatenate([x, noise])  # (n + m, visible)
-    matmul(scaled_visible(machine, noise), machine.W, out=product[n:])
-    free_energy, cache = free_energy_of_product_(machine, v, product, backend)
-    free_energy_backward_params(weights, cache, grads)
 
-    p_h = cache.p_h[:n]
+    n: int
+    v: Array
+    total: Array
+    p_h: Array
+
+
+def positive_phase(machine: RBMParams, x: Array, n_samples: int, backend: Backend) -> Phases:
+    """Return the batch with what belongs to the data `x`, and room for so many negative samples."""
+    xp, n = namespace(x), x.shape[0]
+    v, total, p_h = (
+        xp.empty((n + n_samples, *shape), dtype=x.dtype) for shape in ((x.shape[1],), (), (machine.W.shape[1],))
+    )
+    v[:n] = x
+    sum_out_hidden_(machine, x, total[:n], p_h[:n], backend)
+    return Phases(n, v, total, p_h)
+
+
+def terms_and_grads(
+    machine: RBMParams, phases: Phases, penalties: Penalties, grads: RBMParams, backend: Backend
+) -> RBMTerms:
+    """Fill `grads` and return the terms, once the negative samples are in their place in ``phases.v``."""
+    n, v, total, p_h = phases
+    sum_out_hidden_(machine, v[n:], total[n:], p_h[n:], backend)
+    free_energy = visible_energy(machine, v) - total
+    weights = namespace(v).full(len(v), 1 / n, dtype=v.dtype)
+    weights[n:] = -1 / (len(v) - n)
+    free_energy_backward_params(weights, FreeEnergyCache(machine, v, p_h), grads)
+
+    x, p_h = v[:n], p_h[:n]
     if penalties.weight_decay:
         grads.W[...] += penalties.weight_decay * machine.W
     if penalties.sparsity_cost:
@@ -91,8 +112,8 @@ def terms_and_grads(
         grads.W[...] += dparams.W
         grads.c[...] += dparams.b
         if is_gaussian(grads):
-            grads.log_sigma[...] -= 2 * xp.sum(scaled_visible(machine, x) * dx, axis=0)
-    return _terms(free_energy[:n], free_energy[n:], _penalty(machine, penalties, p_h)), p_h
+            grads.log_sigma[...] -= 2 * namespace(v).sum(scaled_visible(machine, x) * dx, axis=0)
+    return _terms(free_energy[:n], free_energy[n:], _penalty(machine, penalties, p_h))
 
 
 def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend) -> Array:

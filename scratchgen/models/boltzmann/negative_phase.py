@@ -25,13 +25,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.backend import namespace
 from scratchgen.errors import InputError
 from scratchgen.kernels.matmul import matmul
 from scratchgen.ops.boltzmann import RBMParams
 from scratchgen.random import Stream
 from scratchgen.samplers import tempering
-from scratchgen.samplers.gibbs import draw_units_, draw_visible_, sweep
+from scratchgen.samplers.gibbs import draw_visible_, sweep
 from scratchgen.specification import specified
 from scratchgen.typing import Array
 from scratchgen.validation import check_count, is_finite_number
@@ -44,10 +43,9 @@ class Chains(NamedTuple):
     n_rounds: int = 0
 
 
-class NegativeSamples(NamedTuple):
-    """Negative samples v (m, n_visible), the chains after them, and what tempering says of its exchanges."""
+class Drawn(NamedTuple):
+    """The chains after negative samples were drawn, and what tempering says of its exchanges."""
 
-    v: Array
     chains: Chains
     exchanges: tempering.Info | None = None
 
@@ -76,13 +74,13 @@ class ContrastiveDivergence:
         """Return the number of negative samples of a batch of n examples."""
         return n
 
-    def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
-        """Draw the negative samples of a batch from its product with the couplings, which is left as it is."""
-        h, _ = draw_units_(namespace(product).array(product), params.c, None, stream)
-        v, _ = draw_visible_(params, matmul(h, params.W.T), stream)
+    def draw_(self, params: RBMParams, p_h: Array, chains: Chains, stream: Stream, out: Array) -> Drawn:
+        """Fill `out` with the negative samples of a batch, given its p(h = 1 | x)."""
+        h = stream.bernoulli(p_h)
+        draw_visible_(params, matmul(h, params.W.T), stream, out=out)
         if self.k > 1:
-            v, _ = sweep(params, v, self.k - 1, stream)
-        return NegativeSamples(v, chains)
+            out[...] = sweep(params, out, self.k - 1, stream)[0]
+        return Drawn(chains)
 
 
 @specified
@@ -112,10 +110,11 @@ class PersistentContrastiveDivergence:
         """Return the number of negative samples of a batch of n examples, whatever n is."""
         return self.n_chains
 
-    def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
-        """Return the chains after k further sweeps."""
+    def draw_(self, params: RBMParams, p_h: Array, chains: Chains, stream: Stream, out: Array) -> Drawn:
+        """Fill `out` with the chains after k further sweeps."""
         v, _ = sweep(params, chains.v, self.k, stream)
-        return NegativeSamples(v, Chains(v))
+        out[...] = v
+        return Drawn(Chains(v))
 
 
 @specified
@@ -160,11 +159,12 @@ class ParallelTempering:
         """Return the number of negative samples of a batch of n examples: the chains at temperature 1."""
         return self.n_chains
 
-    def draw(self, params: RBMParams, product: Array, chains: Chains, stream: Stream) -> NegativeSamples:
-        """Return the chains at temperature 1 after k further sweeps and a round of exchanges."""
+    def draw_(self, params: RBMParams, p_h: Array, chains: Chains, stream: Stream, out: Array) -> Drawn:
+        """Fill `out` with the chains at temperature 1 after k further sweeps and a round of exchanges."""
         state = tempering.State(chains.v, chains.n_rounds)
         state, info = tempering.step(stream, state, params, self.inverse_temperatures, self.k)
-        return NegativeSamples(state.v[-1], Chains(*state), info)
+        out[...] = state.v[-1]
+        return Drawn(Chains(*state), info)
 
 
 NegativePhase = ContrastiveDivergence | PersistentContrastiveDivergence | ParallelTempering

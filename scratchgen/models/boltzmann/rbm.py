@@ -25,7 +25,6 @@ from scratchgen.backend import Backend
 from scratchgen.errors import BackendError, InputError
 from scratchgen.history import History
 from scratchgen.inference.annealing import bernoulli_base_bias
-from scratchgen.kernels.matmul import matmul
 from scratchgen.models.boltzmann import loss
 from scratchgen.models.boltzmann.centring import Offsets, centre_gradient_, update_offsets_
 from scratchgen.models.boltzmann.conditionals import (
@@ -44,12 +43,13 @@ from scratchgen.models.boltzmann.log_likelihood import (
     pseudo_log_likelihood,
     reverse_annealed_importance_sampling,
 )
-from scratchgen.models.boltzmann.loss import Penalties, RBMTerms
+from scratchgen.models.boltzmann.loss import Penalties, Phases, RBMTerms
 from scratchgen.models.boltzmann.monitor import ExchangeCounter, monitor
 from scratchgen.models.boltzmann.negative_phase import (
     METHODS,
     Chains,
     ContrastiveDivergence,
+    Drawn,
     NegativePhase,
     ParallelTempering,
     negative_phase_of,
@@ -58,7 +58,7 @@ from scratchgen.models.boltzmann.negative_phase import (
 from scratchgen.models.likelihood import check_sigma
 from scratchgen.models.model import Model, State, check_arrays, check_names
 from scratchgen.nn.parameters import Shape
-from scratchgen.ops.boltzmann import RBMParams, energy, free_energy_forward, scaled_visible
+from scratchgen.ops.boltzmann import RBMParams, energy, free_energy_forward
 from scratchgen.optim import SGD
 from scratchgen.random import Stream
 from scratchgen.samplers.gibbs import draw_visible_
@@ -308,7 +308,7 @@ class RBM(Model):
     def draw_base(self, n: int, stream: Stream) -> Array:
         """Draw the visible units independently of each other, with `base_bias`, (n, n_visible)."""
         no_product = self.backend.xp.zeros((n, self.n_visible), dtype=self.dtype)
-        return draw_visible_(self.machine._replace(b=self.base_bias), no_product, stream)[0]
+        return draw_visible_(self.machine._replace(b=self.base_bias), no_product, stream)
 
     def draw_data(self, x: Array, stream: Stream) -> Array:
         """Return the batch, drawn afresh where it is to be binarised."""
@@ -323,24 +323,29 @@ class RBM(Model):
 
     def draw_noise(self, x: Array, stream: Stream | None = None) -> Array:
         """Draw negative samples for the batch `x`; persistent chains are left where they are."""
-        stream = stream or self.streams["training_noise"]
-        machine = self.machine
-        return self.negative_phase.draw(machine, matmul(scaled_visible(machine, x), machine.W), self.chains, stream).v
+        phases = loss.positive_phase(self.machine, x, self.negative_phase.n_samples(len(x)), self.backend)
+        self._draw_samples_(phases, stream or self.streams["training_noise"])
+        return phases.v[phases.n :]
 
     def training_terms_(self, x: Array, stream: Stream, out: RBMParams) -> RBMTerms:
         """Draw negative samples, move the chains on, and return the terms; `out` is centred where the model is."""
         machine = self.machine
-        product = self._product(machine, x, self.negative_phase.n_samples(len(x)))
-        negative = self.negative_phase.draw(machine, product[: len(x)], self.chains, stream)
+        phases = loss.positive_phase(machine, x, self.negative_phase.n_samples(len(x)), self.backend)
+        chains, exchanges = self._draw_samples_(phases, stream)
         if self.chains.v is not None:
-            self.chains.v[...] = negative.chains.v  # they stay where they are: a CUDA graph holds their address
-        self.chains = negative.chains._replace(v=self.chains.v)
-        self.exchanges.add(negative.exchanges)
-        terms, p_h = loss.terms_and_grads(machine, x, negative.v, product, self.penalties, out, self.backend)
+            self.chains.v[...] = chains.v  # they stay where they are: a CUDA graph holds their address
+        self.chains = chains._replace(v=self.chains.v)
+        self.exchanges.add(exchanges)
+        terms = loss.terms_and_grads(machine, phases, self.penalties, out, self.backend)
         if self.centred:
-            update_offsets_(self.offsets, x, p_h)
+            update_offsets_(self.offsets, x, phases.p_h[: phases.n])
             centre_gradient_(out, self.offsets, machine)
         return terms
+
+    def _draw_samples_(self, phases: Phases, stream: Stream) -> Drawn:
+        """Draw the negative samples into their place behind the data; the chains are left where they are."""
+        n = phases.n
+        return self.negative_phase.draw_(self.machine, phases.p_h[:n], self.chains, stream, phases.v[n:])
 
     def captured_values(self) -> tuple[Any, ...]:
         """Return the negative phase; that of parallel tempering exchanges other chains in every second step."""
@@ -390,17 +395,9 @@ class RBM(Model):
         """Return the terms of the loss and its gradient, without checking the input."""
         grads = self.empty_grads()[1] if out is None else out
         machine = self.machine
-        product = self._product(machine, x, len(noise))
-        return loss.terms_and_grads(machine, x, noise, product, self.penalties, grads, self.backend)[0], grads
-
-    def _product(self, machine: RBMParams, x: Array, n_samples: int) -> Array:
-        """Return the product of the data with the couplings, and room behind it for that of the negative samples.
-
-        The data's is used for their free energy, and to start CD-k.
-        """
-        product = self.backend.xp.empty((len(x) + n_samples, self.n_hidden), dtype=self.dtype)
-        matmul(scaled_visible(machine, x), machine.W, out=product[: len(x)])
-        return product
+        phases = loss.positive_phase(machine, x, len(noise), self.backend)
+        phases.v[phases.n :] = noise
+        return loss.terms_and_grads(machine, phases, self.penalties, grads, self.backend), grads
 
     def loss_grad_x(self, x: Any, noise: Any) -> Array:
         """Return the gradient of ``terms.loss`` with respect to the data, (n, n_visible), for these samples."""

@@ -54,13 +54,16 @@ def test_any_number_of_negative_samples_has_the_same_weight_in_all(kind, random_
         np.testing.assert_allclose(more, gradient, rtol=1e-9, atol=1e-12)
 
 
-def test_gaussian_cd_starts_from_the_data_and_makes_k_sweeps(random_rbm, backend):
-    rbm = random_rbm(4, 3, visible="gaussian", sigma=0.6, backend=backend)
-    x = np.random.default_rng(0).normal(size=(5, 4))
+def test_cd_draws_h_given_the_data_then_v_and_goes_on_with_k_minus_1_sweeps(kind, random_rbm, backend):
+    rbm = random_rbm(6, 4, backend=backend, **kind)
     for k in (1, 3):
         rbm.use_negative_phase(ContrastiveDivergence(k))
-        noise = rbm.draw_noise(x, sg.Stream(3, backend))
-        np.testing.assert_allclose(noise, rbm.gibbs(x, k, sg.Stream(3, backend)), rtol=1e-12)
+        stream = sg.Stream(3, backend)
+        h = stream.bernoulli(rbm.prob_h_given_v(X))
+        v = rbm.sample_v_given_h(h, stream)
+        if k > 1:
+            v = rbm.gibbs(v, k - 1, stream)
+        np.testing.assert_allclose(rbm.draw_noise(X, sg.Stream(3, backend)), v, rtol=1e-12)
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -72,7 +75,8 @@ def test_chains_go_on_from_step_to_step_with_the_parameters_of_each(negative_pha
     stream, grads = sg.Stream(5, backend), rbm.empty_grads()[1]
     for _ in range(3):
         rbm.W[...] += 0.1
-        expected = negative_phase.draw(rbm.machine, None, rbm.chains, sg.Stream.from_state(stream.state(), backend))
+        again, samples = sg.Stream.from_state(stream.state(), backend), np.empty((7, 6))
+        expected = negative_phase.draw_(rbm.machine, None, rbm.chains, again, samples)
         before = rbm.chains.v.copy()
         rbm.training_terms_(X[:5], stream, grads)
         np.testing.assert_array_equal(rbm.chains.v, expected.chains.v)
@@ -83,8 +87,9 @@ def test_chains_go_on_from_step_to_step_with_the_parameters_of_each(negative_pha
 def test_chains_of_tempering_at_temperature_one_are_the_negative_samples(backend):
     rbm = sg.RBM(6, 4, backend=backend)
     rbm.use_negative_phase(ParallelTempering(1, 7, 3, 0.2))
-    drawn = rbm.negative_phase.draw(rbm.machine, None, rbm.chains, sg.Stream(1, backend))
-    np.testing.assert_array_equal(drawn.v, drawn.chains.v[-1])
+    samples = np.empty((7, 6), np.float32)
+    drawn = rbm.negative_phase.draw_(rbm.machine, None, rbm.chains, sg.Stream(1, backend), samples)
+    np.testing.assert_array_equal(samples, drawn.chains.v[-1])
     np.testing.assert_allclose(rbm.negative_phase.inverse_temperatures, [0.2, 0.6, 1], rtol=1e-15)
 
 
