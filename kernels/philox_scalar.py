@@ -12,6 +12,9 @@ c2    the draw, low half
 c3    the draw, high 28 bits; the top four bits are 0xF for the keys of children
 ====  ==========================================================================
 
+In float32, over all words, the radius of a Box-Muller pair is off by at most 1.5 units in the last place of the exact
+value; cosine and sine times a radius by 2.7, also near their zeros.
+
 References
 ----------
 J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11, 2011.

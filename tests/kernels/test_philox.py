@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +19,8 @@ from scratchgen.kernels.philox_scalar import (
     uniform32,
     uniform64,
 )
+
+from .sweeps import largest_error
 
 KEY = (np.uint64(0xDEADBEEF), np.uint64(0x01234567))
 SIZES = [0, 1, 2, 3, 4, 5, 1023]
@@ -153,6 +158,48 @@ def test_normals_32_are_exact_to_1e_6(words):
     for got, expected in zip(normal_pair32(radius_word, angle_word), exact, strict=True):
         assert got.dtype == np.float32
         assert np.max(np.abs(got - expected)) < 1e-6
+
+
+ALL_WORDS, A_QUARTER_TURN = [(0, 2**32)], [(0, 2**30)]
+NO_TURN, SOME_RADIUS = np.uint64(0), np.uint64(12345678)
+RADIUS = float(normal_pair32(SOME_RADIUS, NO_TURN)[0])
+
+
+def exact_radius(word):
+    near_one = -np.log1p(-(2.0**32 - 1 - word) * 2.0**-32)
+    return np.sqrt(2 * np.where(word < 2.0**31, -np.log((word + 1) * 2.0**-32), near_one))
+
+
+SWEPT = {  # compiled function of a word, what it should be, all words, and its largest error in units
+    "radius": (lambda w: normal_pair32(w, NO_TURN)[0], exact_radius, ALL_WORDS, 1.5),
+    "cosine": (
+        lambda w: normal_pair32(SOME_RADIUS, w)[0],
+        lambda w: RADIUS * np.cos(2 * np.pi * 2.0**-32 * w),
+        A_QUARTER_TURN,
+        2.7,
+    ),
+    "sine": (
+        lambda w: normal_pair32(SOME_RADIUS, w)[1],
+        lambda w: RADIUS * np.sin(2 * np.pi * 2.0**-32 * w),
+        A_QUARTER_TURN,
+        2.7,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("function", "truth", "ranges", "units"), SWEPT.values(), ids=SWEPT)
+def test_documented_error_of_box_muller_is_the_largest_over_all_words(function, truth, ranges, units):
+    found = largest_error(numba.njit(function, error_model="numpy"), truth, lambda n: n, ranges)
+    assert math.ceil(10 * found) / 10 == units, found
+
+
+def test_a_quarter_turn_more_turns_the_pair_exactly(words):
+    radius_word, angle_word = words
+    x, y = normal_pair32(radius_word, angle_word)
+    turned_x, turned_y = normal_pair32(radius_word, (angle_word + np.uint64(2**30)) & np.uint64(2**32 - 1))
+    np.testing.assert_array_equal(turned_x, -y)
+    np.testing.assert_array_equal(turned_y, x)
 
 
 def test_normals_64_are_exact_to_4e_15(words):
