@@ -8,9 +8,11 @@ from scratchgen.backend import Backend
 from scratchgen.models.likelihood import BernoulliLikelihood, GaussianLikelihood, likelihood_of
 from scratchgen.nn.mlp import mlp_initialise_
 from scratchgen.nn.parameters import Shape
+from scratchgen.ops.gaussian import split_heads
 from scratchgen.ops.linear import LinearParams
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, value_at
+from scratchgen.typing import Array
 
 
 class GaussianHeads(LinearParams):
@@ -21,12 +23,12 @@ class GaussianHeads(LinearParams):
     @property
     def mean(self) -> LinearParams:
         """Return views of those of the mean."""
-        return LinearParams(self.W[:, : len(self.b) // 2], self.b[: len(self.b) // 2])
+        return LinearParams(*(split_heads(array)[0] for array in self))
 
     @property
     def log_var(self) -> LinearParams:
         """Return views of those of log_var."""
-        return LinearParams(self.W[:, len(self.b) // 2 :], self.b[len(self.b) // 2 :])
+        return LinearParams(*(split_heads(array)[1] for array in self))
 
 
 class GaussianLatents:
@@ -59,6 +61,11 @@ class GaussianLatents:
         self.encoder_network.initialise_(p.encoder, stream)
         mlp_initialise_((p.heads.mean, p.heads.log_var), stream)
         self.decoder_network.initialise_(p.decoder, stream)
+
+    def _mean_and_log_var(self, heads: Array) -> tuple[Array, Array]:
+        """Return mean and log_var, each (n, n_latent) and contiguous, from the two side by side."""
+        mean, log_var = map(self.backend.xp.ascontiguousarray, split_heads(heads))
+        return mean, log_var
 
     @property
     def p_x_given_z(self) -> BernoulliLikelihood | GaussianLikelihood:

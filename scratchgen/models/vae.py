@@ -278,6 +278,7 @@ class VAE(GaussianLatents, Model):
         grads = self.empty_grads()[1]
         _, dh, cache, output, dnll = self._backward_to_encoder(x, self._check_noise(x, noise), grads)
         dx = self.encoder_network.backward_(dh, cache, grads.encoder, self.backend)
+        dnll = self.backend.xp.broadcast_to(self.backend.xp.asarray(dnll, dtype=self.dtype), output.shape[:1])
         return dx + self.p_x_given_z.grad_x(output, x, dnll)
 
     def _backward_to_encoder(self, x: Array, noise: Array, grads: VAEParams) -> Any:
@@ -288,15 +289,14 @@ class VAE(GaussianLatents, Model):
         return terms, self.heads_backward_(dheads, cache, grads), cache.layers, output, dnll
 
     def _elbo_backward(self, heads: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
-        """Return the terms, dheads, the decoder's output, and the derivative by the nll of each row."""
+        """Return the terms, dheads, the decoder's output, and the derivative by the nll of each row, or of any."""
         n, beta = x.shape[0], value_at(self.beta, self.step)
         z, kl, latent_cache = reparameterise_kl_forward(heads, noise, self.backend)
         output, cache = self.decoder_forward(z)
         nll, doutput = self.p_x_given_z.nll_and_grads(output, x, grads.log_sigma)
         drows = self.decoder_network.backward_(doutput, cache, grads.decoder, self.backend)
         dheads = reparameterise_kl_backward(drows.reshape(z.shape), beta / n, latent_cache, self.backend)
-        dnll = self.backend.xp.full(nll.shape, 1.0 / nll.shape[0], dtype=nll.dtype)
-        return elbo_terms(nll, kl, beta), dheads, output, dnll
+        return elbo_terms(nll, kl, beta), dheads, output, 1.0 / nll.shape[0]
 
     def _importance_weighted_backward(self, heads: Array, noise: Array, x: Array, grads: VAEParams) -> Any:
         """Return what `_elbo_backward` returns; every draw counts by its normalised weight."""
@@ -343,8 +343,7 @@ class VAE(GaussianLatents, Model):
 
     def encode(self, x: Any) -> tuple[Array, Array]:
         """Return mean and log_var of q(z|x), each (n, n_latent)."""
-        mean, log_var = split_heads(self._encode(self.check_data(x)))
-        return self.backend.xp.ascontiguousarray(mean), self.backend.xp.ascontiguousarray(log_var)
+        return self._mean_and_log_var(self._encode(self.check_data(x)))
 
     def decode(self, z: Any) -> Array:
         """Return E[x|z] for z (..., n_latent), as (..., n_visible)."""

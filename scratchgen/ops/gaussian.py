@@ -40,10 +40,10 @@ class GaussianHeadsCache(NamedTuple):
     noise: Array
 
 
-def split_heads(heads: Float[Array, "n heads"]) -> tuple[Float[Array, "n latent"], Float[Array, "n latent"]]:
-    """Return the two halves of the columns, mean and log_var, as views."""
-    n_latent = heads.shape[1] // 2
-    return heads[:, :n_latent], heads[:, n_latent:]
+def split_heads(heads: Float[Array, "*n heads"]) -> tuple[Float[Array, "*n latent"], Float[Array, "*n latent"]]:
+    """Return the two halves of the last axis, mean and log_var, as views."""
+    n_latent = heads.shape[-1] // 2
+    return heads[..., :n_latent], heads[..., n_latent:]
 
 
 def join_heads(mean: Float[Array, "n latent"], log_var: Float[Array, "n latent"]) -> Float[Array, "n heads"]:

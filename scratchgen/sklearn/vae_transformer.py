@@ -10,6 +10,7 @@ import numpy as np
 from scratchgen.backend import BACKEND_NAMES
 from scratchgen.models.vae import VAE
 from scratchgen.ops.divergences import kl_standard_normal_forward
+from scratchgen.ops.gaussian import split_heads
 from scratchgen.random import Stream
 from scratchgen.sklearn.autoencoding import AutoencodingTransformer
 from scratchgen.sklearn.estimator import seed_of
@@ -157,7 +158,7 @@ class VAETransformer(AutoencodingTransformer):
         model = self.model_
         h = mlp_by_example(model.params.encoder, x, (model.activation,) * len(model.hidden), model.backend)
         heads = mlp_by_example((model.params.heads,), h, ("linear",), model.backend)
-        return heads[..., : model.n_latent], heads[..., model.n_latent :]
+        return split_heads(heads)
 
     def _encoded(self, x: Array) -> Array:
         return self._posterior(x)[0]

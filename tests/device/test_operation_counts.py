@@ -51,7 +51,7 @@ EXPECTED = {
             "philox.kernel": 1,
         },
         "products": 11,
-        "array_launches": 8,
+        "array_launches": 7,
         "large_allocations": 6,
     },
     "RBM, CD-1": NO_WAIT

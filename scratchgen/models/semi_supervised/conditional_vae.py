@@ -38,7 +38,6 @@ from scratchgen.models.semi_supervised.networks import Convolutions, decoder, fe
 from scratchgen.models.semi_supervised.rows import decode_rows, encode_rows, rows_backward, rows_forward, rows_grad_x
 from scratchgen.nn.class_encoder import ClassEncoder
 from scratchgen.ops.activations import check_activation
-from scratchgen.ops.gaussian import split_heads
 from scratchgen.random import Stream
 from scratchgen.schedules import Schedule, check_schedule, value_at
 from scratchgen.typing import Array
@@ -273,8 +272,7 @@ class ConditionalVAE(GaussianLatents, LabelledModel):
     def encode(self, x: Any, y: Any) -> tuple[Array, Array]:
         """Return mean and log_var of q(z|x,y), each (n, n_latent), for labels (n,) or one label for all."""
         x, target = self.check_pairs(x, y)
-        mean, log_var = split_heads(encode_rows(self, x, target, len(x)).heads)
-        return self.backend.xp.ascontiguousarray(mean), self.backend.xp.ascontiguousarray(log_var)
+        return self._mean_and_log_var(encode_rows(self, x, target, len(x)).heads)
 
     def decode(self, z: Any, y: Any) -> Array:
         """Return E[x|y,z] for z (n, n_latent) and labels (n,) or one label for all, (n, n_visible)."""
