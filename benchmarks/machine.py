@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ _TUNING_VARIABLES = (  # how they begin
     "OPENBLAS_",
     "SCRATCHGEN_",
 )
+_PRODUCT = """
+import statistics, time
+import numpy as np
+x, W, seconds = np.ones((128, 784), np.float32), np.ones((784, 400), np.float32), []
+start = time.perf_counter()
+while time.perf_counter() < start + 0.5:
+    begun = time.perf_counter()
+    np.matmul(x, W)
+    seconds.append(time.perf_counter() - begun)
+print(statistics.median(seconds))
+"""  # in a process of its own: a library takes its number of threads when it is loaded
 _WRITTEN_HERE = ("README.md", "benchmarks/results")  # by the benchmarks: no change of what is measured
 
 
@@ -43,7 +55,25 @@ def describe_machine() -> dict[str, Any]:
         "code": find_commit(),
         "variables": tuning_variables(os.environ),
         "load_average_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "product_speed_up_before": product_speed_up(),
     }
+
+
+def product_speed_up() -> float:
+    """Return how many times as fast all cores make a product of the size of a layer as one does, at this moment.
+
+    A virtual machine may have fewer cores at times than it says, which no load average tells: near 1, threads that
+    share a product wait for each other.
+    """
+    alone, together = (_seconds_of_product(threads) for threads in (1, available_cores()))
+    return round(alone / together, 2)
+
+
+def _seconds_of_product(threads: int) -> float:
+    counts = {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
+    command = [sys.executable, "-c", _PRODUCT]
+    environment = {**os.environ, **counts}
+    return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
 def machine_name(machine: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Contender, Spread, Timing, measure, ratios
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, product_speed_up
 from scratchgen.errors import ScratchgenError
 
 RESULTS = Path(__file__).parent / "results"
@@ -114,6 +114,7 @@ def run(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
     """
     record = start_record(benchmark.name, benchmark.title, options, benchmark.details)
     timings = measure(benchmark.contenders, options.rounds, options.calls, options.threads)
+    record["machine"]["product_speed_up_after"] = product_speed_up()
     record |= {
         "unit": benchmark.unit,
         "per": benchmark.per,
@@ -199,7 +200,8 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
         benchmark.title,
         *(f"{name}: {value}" for name, value in benchmark.details.items()),
         f"{machine['processor']} ({machine['microarchitecture']}), {machine['cores']} cores, "
-        f"load average before: {machine['load_average_before']}",
+        f"load average before: {machine['load_average_before']}; a product is as many times as fast on all cores as on "
+        f"one: {machine['product_speed_up_before']} before, {machine['product_speed_up_after']} after",
         *(["{name}, driver {driver}, CUDA {cuda}".format(**machine["gpu"])] if machine["gpu"] else []),
         ", ".join(f"{name} {version}" for name, version in libraries.items()),
         " ".join([*(f"{name}={value}" for name, value in machine["variables"].items()), record["command"]]),

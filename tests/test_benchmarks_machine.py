@@ -47,6 +47,19 @@ def test_where_there_is_no_gpu_and_no_git_a_record_says_so(
     assert described["gpu"] is described["code"] is None
 
 
+def test_a_record_says_how_much_all_cores_help(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "available_cores", lambda: 4)
+    monkeypatch.setattr(machine, "_seconds_of_product", {1: 0.9, 4: 0.3}.__getitem__)
+    assert machine.describe_machine()["product_speed_up_before"] == 3.0
+
+
+def test_a_product_is_timed_with_the_threads_that_are_asked_for(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_PRODUCT", "import os; print(os.environ['OPENBLAS_NUM_THREADS'])")
+    assert machine._seconds_of_product(3) == 3
+    monkeypatch.undo()
+    assert 0 < machine._seconds_of_product(1) < 1
+
+
 def test_variables_that_change_the_figures_are_kept_without_paths_and_identifiers(machine: Any) -> None:
     kept = machine.tuning_variables(
         {
