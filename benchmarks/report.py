@@ -200,8 +200,8 @@ def table(benchmark: Benchmark, record: dict[str, Any]) -> str:
         benchmark.title,
         *(f"{name}: {value}" for name, value in benchmark.details.items()),
         f"{machine['processor']} ({machine['microarchitecture']}), {machine['cores']} cores, "
-        f"load average before: {machine['load_average_before']}; a product is as many times as fast on all cores as on "
-        f"one: {machine['product_speed_up_before']} before, {machine['product_speed_up_after']} after",
+        f"load average before: {machine['load_average_before']}; a product on all cores, beside one: "
+        f"{machine['product_speed_up_before']} times as fast before, {machine['product_speed_up_after']} after",
         *(["{name}, driver {driver}, CUDA {cuda}".format(**machine["gpu"])] if machine["gpu"] else []),
         ", ".join(f"{name} {version}" for name, version in libraries.items()),
         " ".join([*(f"{name}={value}" for name, value in machine["variables"].items()), record["command"]]),
