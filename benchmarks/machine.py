@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import platform
 import re
+import statistics
 import subprocess
-import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import in_a_process
 
 ROOT = Path(__file__).parent.parent
 _TUNING_VARIABLES = (  # how they begin
@@ -27,17 +32,7 @@ _TUNING_VARIABLES = (  # how they begin
     "OPENBLAS_",
     "SCRATCHGEN_",
 )
-_PRODUCT = """
-import statistics, time
-import numpy as np
-x, W, seconds = np.ones((128, 784), np.float32), np.ones((784, 400), np.float32), []
-start = time.perf_counter()
-while time.perf_counter() < start + 0.5:
-    begun = time.perf_counter()
-    np.matmul(x, W)
-    seconds.append(time.perf_counter() - begun)
-print(statistics.median(seconds))
-"""  # in a process of its own: a library takes its number of threads when it is loaded
+_SECONDS_OF_PRODUCTS = 0.5
 _WRITTEN_HERE = ("README.md", "benchmarks/results")  # by the benchmarks: no change of what is measured
 
 
@@ -55,7 +50,6 @@ def describe_machine() -> dict[str, Any]:
         "code": find_commit(),
         "variables": tuning_variables(os.environ),
         "load_average_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "product_speed_up_before": product_speed_up(),
     }
 
 
@@ -65,15 +59,18 @@ def product_speed_up() -> float:
     A virtual machine may have fewer cores at times than it says, which no load average tells: near 1, threads that
     share a product wait for each other.
     """
-    alone, together = (_seconds_of_product(threads) for threads in (1, available_cores()))
+    alone, together = (in_a_process(_seconds_of_product, threads) for threads in (1, available_cores()))
     return round(alone / together, 2)
 
 
-def _seconds_of_product(threads: int) -> float:
-    counts = {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
-    command = [sys.executable, "-c", _PRODUCT]
-    environment = {**os.environ, **counts}
-    return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+def _seconds_of_product() -> float:
+    x, W = np.ones((128, 784), dtype=np.float32), np.ones((784, 400), dtype=np.float32)
+    start, seconds = time.perf_counter(), []
+    while time.perf_counter() < start + _SECONDS_OF_PRODUCTS:
+        begun = time.perf_counter()
+        np.matmul(x, W)
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds)
 
 
 def machine_name(machine: Mapping[str, Any]) -> str:

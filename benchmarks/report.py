@@ -135,7 +135,7 @@ def start_record(name: str, title: str, options: argparse.Namespace, details: di
         "title": title,
         "command": command_of(name, options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": describe_machine(),
+        "machine": describe_machine() | {"product_speed_up_before": product_speed_up()},
         "details": details,
     }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +51,17 @@ def test_where_there_is_no_gpu_and_no_git_a_record_says_so(
 
 def test_a_record_says_how_much_all_cores_help(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_cores", lambda: 4)
-    monkeypatch.setattr(machine, "_seconds_of_product", {1: 0.9, 4: 0.3}.__getitem__)
-    assert machine.describe_machine()["product_speed_up_before"] == 3.0
+    monkeypatch.setattr(machine, "in_a_process", lambda function, threads: {1: 0.9, 4: 0.3}[threads])
+    assert machine.product_speed_up() == 3.0
+    report = importlib.import_module("benchmarks.report")
+    options = report.command_line("a", "b", rounds=2, calls=1, threads=1).parse_args([])
+    assert report.start_record("a", "b", options, {})["machine"]["product_speed_up_before"] == 3.0
 
 
 def test_a_product_is_timed_with_the_threads_that_are_asked_for(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_PRODUCT", "import os; print(os.environ['OPENBLAS_NUM_THREADS'])")
-    assert machine._seconds_of_product(3) == 3
-    monkeypatch.undo()
-    assert 0 < machine._seconds_of_product(1) < 1
+    assert machine.in_a_process(partial(os.getenv, "OPENBLAS_NUM_THREADS"), 3) == "3"
+    monkeypatch.setattr(machine, "_SECONDS_OF_PRODUCTS", 0.01)
+    assert 0 < machine._seconds_of_product() < 1
 
 
 def test_variables_that_change_the_figures_are_kept_without_paths_and_identifiers(machine: Any) -> None:

@@ -80,6 +80,7 @@ def test_chains_go_on_from_step_to_step_with_the_parameters_of_each(negative_pha
         before = rbm.chains.v.copy()
         rbm.training_terms_(X[:5], stream, grads)
         np.testing.assert_array_equal(rbm.chains.v, expected.chains.v)
+        np.testing.assert_array_equal(samples, expected.chains.v.reshape(-1, 6)[-7:])  # of tempering those at 1
         assert rbm.chains.n_rounds == expected.chains.n_rounds
         assert (rbm.chains.v != before).any()
 
