@@ -68,7 +68,7 @@ def _dlog_var(dsigma: Any, log_var: Any, kl_weight: Any, half: Any, one: Any) ->
     return half * (mul(dsigma, exp(half * log_var)) + mul(kl_weight, exp(log_var) - one))
 
 
-@cpu_kernel()
+@cpu_kernel(sums=True)
 def _forward_loop(heads: Any, noise: Any, z: Any, kl: Any) -> None:
     half, one, n_latent = heads.dtype.type(0.5), heads.dtype.type(1), noise.shape[2]
     for s in range(noise.shape[0]):

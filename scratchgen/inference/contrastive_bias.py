@@ -28,7 +28,7 @@ from scratchgen.inference.parameters import (
     of_type,
     sum_over_visible,
 )
-from scratchgen.ops.boltzmann import RBMParams, free_energy_backward_params, free_energy_forward, visible_energy
+from scratchgen.ops.boltzmann import RBMParams, free_energy_backward_params_, free_energy_forward, visible_energy
 from scratchgen.typing import Array
 from scratchgen.validation import check_count
 
@@ -108,4 +108,4 @@ def _minus_energy(params: RBMParams, v: Array, h: Array) -> Array:
 
 def _weighted_free_energy_gradient(params: RBMParams, v: Array, weights: Array) -> RBMParams:
     """Return the gradient of the sum of F over the rows of v, each multiplied by its weight."""
-    return free_energy_backward_params(weights, free_energy_forward(params, v)[1])
+    return free_energy_backward_params_(weights, free_energy_forward(params, v)[1])

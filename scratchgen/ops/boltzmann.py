@@ -117,30 +117,32 @@ def free_energy_backward(dF: Float[Array, " n"], cache: FreeEnergyCache) -> tupl
     params, v, p_h = cache
     da = -dF[:, None] * p_h  # (n, hidden)
     dx = matmul(da, params.W.T)  # (n, visible)
-    dparams = _params_gradient(dF, da, dx, cache, None)
+    dparams = _params_gradient(dF, da, dx, params, v, None)
     if not is_gaussian(params):
         return dparams, dx - dF[:, None] * params.b
     return dparams, scaled_visible(params, dx + dF[:, None] * (v - params.b))
 
 
-def free_energy_backward_params(
+def free_energy_backward_params_(
     dF: Float[Array, " n"], cache: FreeEnergyCache, out: RBMParams | None = None
 ) -> RBMParams:
-    """Return ``dparams`` alone, in `out` where it is given; dx, a further product, is made only for `log_sigma`."""
-    params, _, p_h = cache
-    da = -dF[:, None] * p_h  # (n, hidden)
+    """Return ``dparams`` alone, in `out` where it is given; dx, a further product, is made only for `log_sigma`.
+
+    The storage of ``cache.p_h`` is used up.
+    """
+    params, v, da = cache  # (n, hidden)
+    da *= -dF[:, None]
     wants_log_sigma = is_gaussian(params if out is None else out)
-    return _params_gradient(dF, da, matmul(da, params.W.T) if wants_log_sigma else None, cache, out)
+    return _params_gradient(dF, da, matmul(da, params.W.T) if wants_log_sigma else None, params, v, out)
 
 
 def _params_gradient(
-    dF: Array, da: Array, dx: Array | None, cache: FreeEnergyCache, out: RBMParams | None
+    dF: Array, da: Array, dx: Array | None, params: RBMParams, v: Array, out: RBMParams | None
 ) -> RBMParams:
-    params, v, p_h = cache
     xp = namespace(dF, v)
     x = scaled_visible(params, v)
     dW = matmul(x.T, da, out=None if out is None else out.W)
-    dc = -matmul(p_h.T, dF)
+    dc = matmul(da.T, xp.ones_like(dF))  # the sum over n
     if not is_gaussian(params):
         return _stored(RBMParams(dW, -matmul(v.T, dF), dc), out)
     precision = xp.exp(-2 * params.log_sigma)

@@ -30,7 +30,7 @@ from scratchgen.nn.linear_maps import linear_map, linear_map_adjoint, linear_map
 from scratchgen.nn.mlp import mlp_backward_
 from scratchgen.ops.activation_slope import activation_slope_backward
 from scratchgen.ops.activations import activation_backward
-from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params
+from scratchgen.ops.boltzmann import free_energy_backward, free_energy_backward_params_
 from scratchgen.ops.class_rows import class_dense_backward_, class_dense_backward_params_, class_rows_backward
 from scratchgen.ops.contraction import layer_contraction_backward, network_contraction_backward
 from scratchgen.ops.convolution import conv2d_backward_, conv2d_backward_params_
@@ -68,7 +68,7 @@ BACKWARDS = {
     bernoulli_nll_backward: (2, "bernoulli_nll L=2"),
     gaussian_nll_backward: (3, "gaussian_nll*"),
     free_energy_backward: (5, "free_energy gaussian"),
-    free_energy_backward_params: (4, "RBM learned sigma"),
+    free_energy_backward_params_: (4, "RBM learned sigma"),
     kl_bernoulli_backward: (2, "kl_bernoulli"),
     l1_backward: (1, "l1"),
     layer_contraction_backward: (2, "layer_contraction"),

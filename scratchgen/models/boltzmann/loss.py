@@ -18,7 +18,7 @@ from scratchgen.ops.boltzmann import (
     FreeEnergyCache,
     RBMParams,
     free_energy_backward,
-    free_energy_backward_params,
+    free_energy_backward_params_,
     free_energy_forward,
     is_gaussian,
     scaled_visible,
@@ -96,24 +96,28 @@ def positive_phase(machine: RBMParams, x: Array, n_samples: int, backend: Backen
 def terms_and_grads(
     machine: RBMParams, phases: Phases, penalties: Penalties, grads: RBMParams, backend: Backend
 ) -> RBMTerms:
-    """Fill `grads` and return the terms, once the negative samples are in their place in ``phases.v``."""
+    """Fill `grads` and return the terms, once the negative samples are in their place in ``phases.v``.
+
+    The storage of ``phases.p_h`` is used up.
+    """
     n, v, total, p_h = phases
     sum_out_hidden_(machine, v[n:], total[n:], p_h[n:], backend)
     free_energy = visible_energy(machine, v) - total
+    x, penalty = v[:n], _penalty(machine, penalties, p_h[:n])
+    if penalties.sparsity_cost:
+        dx, dparams = _sparsity_backward(machine, x, p_h[:n], penalties, backend)
+
     weights = namespace(v).full(len(v), 1 / n, dtype=v.dtype)
     weights[n:] = -1 / (len(v) - n)
-    free_energy_backward_params(weights, FreeEnergyCache(machine, v, p_h), grads)
-
-    x, p_h = v[:n], p_h[:n]
+    free_energy_backward_params_(weights, FreeEnergyCache(machine, v, p_h), grads)
     if penalties.weight_decay:
         grads.W[...] += penalties.weight_decay * machine.W
     if penalties.sparsity_cost:
-        dx, dparams = _sparsity_backward(machine, x, p_h, penalties, backend)
         grads.W[...] += dparams.W
         grads.c[...] += dparams.b
         if is_gaussian(grads):
             grads.log_sigma[...] -= 2 * namespace(v).sum(scaled_visible(machine, x) * dx, axis=0)
-    return _terms(free_energy[:n], free_energy[n:], _penalty(machine, penalties, p_h))
+    return _terms(free_energy[:n], free_energy[n:], penalty)
 
 
 def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend) -> Array:

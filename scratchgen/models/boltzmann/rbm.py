@@ -336,9 +336,10 @@ class RBM(Model):
             self.chains.v[...] = chains.v  # they stay where they are: a CUDA graph holds their address
         self.chains = chains._replace(v=self.chains.v)
         self.exchanges.add(exchanges)
-        terms = loss.terms_and_grads(machine, phases, self.penalties, out, self.backend)
         if self.centred:
             update_offsets_(self.offsets, x, phases.p_h[: phases.n])
+        terms = loss.terms_and_grads(machine, phases, self.penalties, out, self.backend)
+        if self.centred:
             centre_gradient_(out, self.offsets, machine)
         return terms
 
