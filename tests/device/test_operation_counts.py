@@ -64,7 +64,7 @@ EXPECTED = {
         },
         "products": 7,
         "array_launches": 19,
-        "large_allocations": 5,
+        "large_allocations": 4,
     },
     "EBM, three Langevin steps": NO_WAIT
     | {

@@ -38,7 +38,7 @@ MODELS: dict[str, Callable[[], Model]] = {
 }
 EXPECTED = {  # by bytes
     "VAE": {HIDDEN: 4, VISIBLE: 2},
-    "RBM, CD-1": {HIDDEN: 1, VISIBLE: 1, 2 * HIDDEN: 2, 2 * VISIBLE: 1},  # twice: data and samples are one batch
+    "RBM, CD-1": {HIDDEN: 1, VISIBLE: 1, 2 * HIDDEN: 1, 2 * VISIBLE: 1},  # twice: data and samples are one batch
     "EBM, five Langevin steps": {
         HIDDEN: 8 * K,
         VISIBLE: 2 * K + 5,
