@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from numba import cuda as cuda  # the kernels' own import of it
 from numba import float64
 
@@ -45,6 +46,9 @@ class CudaKernel:
     def dispatcher(self) -> Any:
         """Return Numba's dispatcher, made on first use. No fast-math: it would turn on approximate square roots."""
         if not simulating_cuda():
+            from numba.cuda.core import config
+
+            config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a batch of 20 latent variables is small, and nobody can help it
             register_scalar_functions()
         return cuda.jit(self.function)
 
@@ -139,6 +143,7 @@ def register_scalar_functions() -> None:
     if not _registered:
         register_bit_casts(types, intrinsic, overload)
         overload(scalar.select)(lambda condition, a, b: lambda condition, a, b: a if condition else b)
+        overload(scalar.as_uint32)(lambda w: lambda w: np.uint32(w))
         multiply = {
             types.float32: lambda a, b: libdevice.fmul_rn(a, b),
             types.float64: lambda a, b: libdevice.dmul_rn(a, b),
@@ -146,7 +151,7 @@ def register_scalar_functions() -> None:
         overload(scalar.mul)(lambda a, b: multiply.get(a))
         root = {types.float32: lambda x: libdevice.fsqrt_rn(x), types.float64: lambda x: libdevice.dsqrt_rn(x)}
         overload(scalar.sqrt)(lambda x: root.get(x))
-        _registered.update((scalar.float_bits, scalar.bits_float, scalar.select, scalar.mul, scalar.sqrt))
+        _registered.update(scalar.PRIMITIVES)
     register_new(_registered, types, overload, register_jitable)
 
 

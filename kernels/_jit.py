@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scratchgen.kernels import scalar
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True, "fastmath": False}
@@ -65,9 +67,10 @@ def register_scalar_functions() -> None:
     if not _registered:
         register_bit_casts(types, intrinsic, overload)
         overload(scalar.select)(lambda condition, a, b: lambda condition, a, b: a if condition else b)
+        overload(scalar.as_uint32)(lambda w: lambda w: np.uint32(w))
         register_jitable(**_OPTIONS)(scalar.mul)
         register_jitable(**_OPTIONS)(scalar.sqrt)
-        _registered.update((scalar.float_bits, scalar.bits_float, scalar.select, scalar.mul, scalar.sqrt))
+        _registered.update(scalar.PRIMITIVES)
     register_new(_registered, types, overload, register_jitable(**_OPTIONS))
 
 

@@ -127,7 +127,7 @@ def multiply_matrices(out: Array, a: Array, b: Array, precision: Precision) -> N
     layout = layout_of(out)
     if layout is None:
         contiguous = cupy.empty(out.shape, dtype=out.dtype)
-        multiply_matrices(contiguous, a, b, "float32")
+        multiply_matrices(contiguous, a, b, precision)
         out[...] = contiguous
         return
     if layout.by_columns:
@@ -209,10 +209,19 @@ def check(status: int) -> None:
 
 @functools.cache
 def library() -> Any:
-    """Return the cuBLAS library that CuPy has loaded, or None, with a warning, where it cannot be found."""
+    """Return the cuBLAS library that CuPy has loaded, or None, with a warning, where only CuPy finds it.
+
+    Raises
+    ------
+    BackendError
+        CuPy finds none either.
+    """
     import cupy
 
-    _ = cupy.cuda.Device().cublas_handle  # makes CuPy load its own: a library that is loaded is found first
+    try:
+        _ = cupy.cuda.Device().cublas_handle  # makes CuPy load its own: a library that is loaded is found first
+    except ImportError as error:
+        raise BackendError(f'cuBLAS is not installed: pip install "cupy-cuda13x[ctk]" (or 12x). {error}') from error
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.kernels.elementary_constants import constants
-from scratchgen.kernels.scalar import BY_PRECISION, bits_float, float_bits, mul, scalar, select
+from scratchgen.kernels.scalar import BY_PRECISION, as_uint32, bits_float, float_bits, mul, scalar, select
 
 
 @scalar
@@ -66,8 +66,8 @@ def powers_of_two32(shifted: Any) -> Any:
     The low bits of `shifted` are n + 254, which is the sum of two biased exponents: n from -252 to 254 is in reach.
     """
     bits = float_bits(shifted)
-    half = np.uint32(bits >> _ONE_32)
-    return bits_float(np.uint32(half << _MANTISSA_BITS_32)), bits_float(np.uint32((bits - half) << _MANTISSA_BITS_32))
+    half = as_uint32(bits >> _ONE_32)
+    return bits_float(as_uint32(half << _MANTISSA_BITS_32)), bits_float(as_uint32((bits - half) << _MANTISSA_BITS_32))
 
 
 @scalar
@@ -86,9 +86,9 @@ def powers_of_two(shifted: Any) -> Any:
 @scalar
 def split_at_sqrt_half32(x: Any) -> Any:
     """Return (e, m) with ``x = 2^e m`` and m in [sqrt(1/2), sqrt(2)), for positive normal x."""
-    bits = np.uint32(float_bits(x) + _SQRT_HALF_TO_ONE_32)
-    e = bits_float(np.uint32((bits >> _MANTISSA_BITS_32) | _INTEGER_32)) - _INTEGER_OFFSET_32
-    return e, bits_float(np.uint32((bits & _MANTISSA_MASK_32) + _SQRT_HALF_32))
+    bits = as_uint32(float_bits(x) + _SQRT_HALF_TO_ONE_32)
+    e = bits_float(as_uint32((bits >> _MANTISSA_BITS_32) | _INTEGER_32)) - _INTEGER_OFFSET_32
+    return e, bits_float(as_uint32((bits & _MANTISSA_MASK_32) + _SQRT_HALF_32))
 
 
 @scalar

@@ -8,8 +8,8 @@ their results are equal in bits. Three rules make that true:
 - a product that feeds an addition goes through `mul`, which no compiler may contract into a fused multiply-add;
 - there are no branches, only `select`, so that LLVM vectorises the loops that call these functions.
 
-The primitives (`mul`, `select`, `sqrt`, `float_bits`, `bits_float`) are the only functions that a target implements in
-its own way.
+The primitives (`mul`, `select`, `sqrt`, `as_uint32`, `float_bits`, `bits_float`) are the only functions that a target
+implements in its own way.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ def sqrt(x: Any) -> Any:
     return np.sqrt(x)
 
 
+def as_uint32(w: Any) -> Any:
+    """Return the low 32 bits of an integer, or of an array of them (the constructor ``np.uint32`` refuses CuPy's)."""
+    return w.astype(np.uint32)
+
+
 def float_bits(x: Any) -> Any:
     """Return the bits of a float32 (float64) as uint32 (uint64)."""
     return x.view(np.uint32 if x.dtype == np.float32 else np.uint64)
@@ -55,3 +60,6 @@ def float_bits(x: Any) -> Any:
 def bits_float(w: Any) -> Any:
     """Return the float32 (float64) whose bits are the uint32 (uint64) `w`."""
     return w.view(np.float32 if w.dtype == np.uint32 else np.float64)
+
+
+PRIMITIVES = (mul, select, sqrt, as_uint32, float_bits, bits_float)

@@ -14,6 +14,7 @@ what cannot be inferred (creation, random numbers, kernels, transfers) takes a `
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from dataclasses import dataclass, field
@@ -61,8 +62,9 @@ class Backend:
         return self.xp.asarray(x, dtype=dtype, order="C")
 
 
+@functools.cache
 def simulating_cuda() -> bool:
-    """Say whether Numba's CUDA simulator is switched on (the variable is read when numba is first imported)."""
+    """Say whether Numba's CUDA simulator is switched on (Numba, too, reads the variable once)."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 
@@ -220,8 +222,14 @@ class DeviceCopies:
         sent[0].used.record(self._compute_stream())
 
     def close(self) -> None:
-        """Wait for the copies and kernels under way: their buffers are about to be given back."""
-        self._device.synchronize()
+        """Wait for the copies and kernels under way: their buffers are about to be given back.
+
+        The device as a whole is not waited for: that would break the capture of another thread's step.
+        """
+        self._stream.synchronize()
+        for slot in self._slots:
+            if slot is not None:
+                slot.used.synchronize()
 
     @staticmethod
     def _compute_stream() -> Any:

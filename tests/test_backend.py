@@ -110,7 +110,7 @@ def test_under_the_simulator_numpy_stands_in_place_of_cupy_and_auto_does_not_tak
     machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(1)
-    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
+    monkeypatch.setattr("scratchgen.backend.simulating_cuda", lambda: True)
     assert (get_backend("cuda").xp, get_backend("cuda").variant) == (np, "cuda")
     assert resolve_backend("auto").name == "cpu"
 

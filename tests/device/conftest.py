@@ -1,9 +1,9 @@
 """A stand-in for CuPy and cuBLAS on a machine without a GPU.
 
-It computes with NumPy, refuses what CuPy refuses, and counts. Its arrays are no NumPy arrays: they cannot be mixed with
-them, and everything that makes the host wait is counted: a value that leaves the device, a sort, a result whose size
-depends on values. Numba's kernels run in the simulator, and `cublasGemmEx` is a function that reads matrices by
-address, stored by columns.
+It computes with NumPy, refuses what CuPy refuses, what it does not have (`cupy_names.json`) too, and counts. Its arrays
+are no NumPy arrays: they cannot be mixed with them, and everything that makes the host wait is counted: a value that
+leaves the device, a sort, a result whose size depends on values. Numba's kernels run in the simulator, and
+`cublasGemmEx` is a function that reads matrices by address, stored by columns.
 
 While a stream is captured nothing is computed: what is asked for goes to a tape, with the arrays and the numbers that
 it was asked with, and the results are NaN until the tape is played.
@@ -12,11 +12,13 @@ it was asked with, and the results are NaN until the tape is played.
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -32,6 +34,7 @@ BY_CUBLAS = ("matmul", "dot", "vdot", "einsum", "tensordot")  # in CuPy
 WAITING = {"argpartition", "argsort", "lexsort", "partition", "sort"}  # Thrust waits for its stream when it has sorted
 WAITING |= {"argwhere", "compress", "extract", "flatnonzero", "nonzero", "unique"}  # how large is the result?
 MOST_JOINED = 8  # CuPy sends the addresses of more arrays to the device
+NAMES = json.loads(Path(__file__).with_name("cupy_names.json").read_text())
 
 
 @dataclass
@@ -72,10 +75,12 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in ("item", "tolist", "get", "tobytes"):
             return lambda *args: getattr(self._read(name), name)(*args)
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in NAMES["ndarray"]:
+            raise AttributeError(f"CuPy's arrays have no attribute {name!r}")
         attribute = getattr(self.values, name)
-        return self.device.wrapped(attribute) if callable(attribute) else self.device.wrap(attribute)
+        if not callable(attribute):
+            return self.device.wrap(attribute)
+        return self.device.wrapped(attribute, arguments=NAMES["ndarray"][name])
 
     @property
     def data(self) -> Any:
@@ -125,7 +130,12 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         self.device.do(lambda: self.values.__setitem__(index, value))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if ufunc.__name__ not in NAMES["cupy"]:
+            raise TypeError(f"CuPy has no {ufunc.__name__!r}")
         return self.device.wrapped(getattr(ufunc, method), ufunc.__name__)(*inputs, **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return getattr(self.device.module, function.__name__)(*args, **options)
 
 
 class Device:
@@ -183,11 +193,15 @@ class Device:
             self.kept += [x] * (self.tape is not None)
         return DeviceArray(x, self)
 
-    def wrapped(self, function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
-        """Return a function of NumPy's as one of device arrays."""
+    def wrapped(
+        self, function: Callable[..., Any], name: str = "", arguments: list[str] | None = None
+    ) -> Callable[..., Any]:
+        """Return a function of NumPy's as one of device arrays, which takes the named arguments that CuPy's takes."""
         name = name or function.__name__
 
         def call(*args: Any, **options: Any) -> Any:
+            if arguments is not None and (unknown := set(options) - set(arguments)):
+                raise TypeError(f"CuPy's {name} takes no {', '.join(sorted(unknown))}")
             if name in BY_CUBLAS:
                 raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
             if name in WAITING:
@@ -265,10 +279,12 @@ class _Module(ModuleType):
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in NAMES["cupy"]:
+            raise AttributeError(f"CuPy has no {name!r}")
         attribute = getattr(np, name)
-        return attribute if isinstance(attribute, type) or not callable(attribute) else self._device.wrapped(attribute)
+        if isinstance(attribute, type) or not callable(attribute):
+            return attribute
+        return self._device.wrapped(attribute, arguments=NAMES["cupy"][name])
 
     def asnumpy(self, x: DeviceArray) -> np.ndarray:
         return x._read("asnumpy").copy()

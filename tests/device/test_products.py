@@ -97,6 +97,17 @@ def test_without_cublas_products_are_left_to_cupy(device, monkeypatch):
         matmul(device.module.zeros((2, 3)), device.module.zeros((3, 2)))
 
 
+def test_where_cublas_is_not_installed_the_error_says_what_to_install(device, monkeypatch):
+    class Gpu:
+        @property
+        def cublas_handle(self):
+            raise ImportError("libcublas.so.13: cannot open shared object file")
+
+    monkeypatch.setattr(device.module.cuda, "Device", Gpu)
+    with pytest.raises(BackendError, match=r"pip install .*\[ctk\].*libcublas"):
+        library.__wrapped__()
+
+
 def test_the_handle_of_a_thread_that_has_ended_is_given_back(device):
     a = device.module.zeros((2, 2))
     matmul(a, a)
@@ -167,6 +178,14 @@ def test_cublas_is_asked_for_the_precision_of_the_backend(device, precision):
     factor_types, product_type, compute_type = (call[8], call[11]), call[15], call[17]
     assert product_type == 0
     assert (factor_types, compute_type) == {"tf32": ((0, 0), 77), "float16": ((2, 2), 68)}[precision]
+
+
+@pytest.mark.simulator
+def test_a_product_into_every_second_column_keeps_its_precision(device):
+    a = device.wrap(np.full((3, 3), 0.3, dtype=np.float32))
+    out = device.wrap(np.zeros((3, 6), dtype=np.float32))
+    matmul(a, a, out=out[:, ::2], precision="tf32")
+    assert [call[17] for call in cublas.library().calls] == [77]
 
 
 @pytest.mark.simulator

@@ -72,6 +72,12 @@ def test_every_kernel_is_launched_by_the_table(launches):
     assert {name_of(kernel) for kernel in declared - launched} == set()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_small_grid_is_no_reason_for_a_warning(launches):
+    for kernel, _ in launches["adam_"]:
+        kernel.dispatcher[1, 256]
+
+
 @pytest.mark.parametrize("operation", sorted(all_operations()))
 def test_arithmetic_is_strict(operation, architecture, launches):
     from numba import cuda
