@@ -17,7 +17,7 @@ from scratchgen.kernels._cuda import CudaKernel
 
 pytestmark = pytest.mark.ptx
 
-ARCHITECTURES = {"sm_75": (7, 5), "sm_80": (8, 0), "sm_90": (9, 0)}
+ARCHITECTURES = {"sm_75": (7, 5), "sm_80": (8, 0), "sm_90a": (9, 0, "a")}  # the last as it is linked on a device
 INEXACT = r"\bfma\.\S+|\S+\.ftz\S*|\S+\.approx\S*|\bdiv\.full\S*"
 
 # Kernels that add up in float64 whatever the type of their arrays; in any other, float64 beside float32 is a slip.
@@ -60,7 +60,7 @@ def architecture(request, monkeypatch):
     from numba.cuda import dispatcher
 
     class Device:
-        compute_capability = ARCHITECTURES[request.param]
+        compute_capability = ARCHITECTURES[request.param][:2]
 
     monkeypatch.setattr(dispatcher, "get_current_device", Device)
     return request.param
@@ -78,14 +78,34 @@ def test_a_small_grid_is_no_reason_for_a_warning(launches):
         kernel.dispatcher[1, 256]
 
 
-@pytest.mark.parametrize("operation", sorted(all_operations()))
-def test_arithmetic_is_strict(operation, architecture, launches):
+def ptx_of(kernel, types, architecture):
     from numba import cuda
 
+    fastmath = kernel.dispatcher.targetoptions["fastmath"]
+    capability = ARCHITECTURES[architecture]
+    if len(capability) == 2:
+        return cuda.compile_ptx(kernel.function, types, fastmath=fastmath, cc=capability)[0]
+    return linked_ptx(kernel, types, fastmath, capability)
+
+
+def linked_ptx(kernel, argument_types, fastmath, capability):
+    """Return the PTX after optimisation at link time, as numba-cuda makes it for a device: by its own steps."""
+    from numba.cuda import types
+    from numba.cuda.compiler import compile_cuda
+    from numba.cuda.dispatcher import kernel_fixup
+
+    options = {"fastmath": fastmath, "nvvm_options": {"fastmath": fastmath, "opt": 3}, "cc": capability[:2]}
+    compiled = compile_cuda(kernel.function, types.void, argument_types, lto=True, **options)
+    name = compiled.library._entry_name = compiled.fndesc.llvm_func_name
+    kernel_fixup(compiled.library.get_function(name), False)
+    return compiled.library.get_lto_ptx(capability)
+
+
+@pytest.mark.parametrize("operation", sorted(all_operations()))
+def test_arithmetic_is_strict(operation, architecture, launches):
     assert launches[operation]
     for (kernel, types), width in launches[operation].items():
-        fastmath = kernel.dispatcher.targetoptions["fastmath"]
-        ptx, _ = cuda.compile_ptx(kernel.function, types, fastmath=fastmath, cc=ARCHITECTURES[architecture])
+        ptx = ptx_of(kernel, types, architecture)
         assert f".target {architecture}" in ptx
         assert re.findall(INEXACT, ptx) == [], name_of(kernel)
         if width == np.dtype(np.float32).itemsize:
