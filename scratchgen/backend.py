@@ -226,10 +226,8 @@ class DeviceCopies:
 
         The device as a whole is not waited for: that would break the capture of another thread's step.
         """
-        self._stream.synchronize()
-        for slot in self._slots:
-            if slot is not None:
-                slot.used.synchronize()
+        for stream in (self._stream, self._compute_stream()):
+            stream.synchronize()
 
     @staticmethod
     def _compute_stream() -> Any:

@@ -45,6 +45,9 @@ class FakeStream:
             if self.eager:
                 self.last.finish()
 
+    def synchronize(self) -> None:
+        self.last.finish()
+
     def wait_event(self, event: FakeEvent) -> None:
         self.waits.append(event.work)
 
@@ -79,7 +82,7 @@ class DeviceArray:
 
 
 class FakeDevice:
-    synchronized = 0
+    """It cannot be waited for as a whole: that would break the capture of another thread."""
 
     def __enter__(self) -> None:
         """Be the current device."""
@@ -87,8 +90,19 @@ class FakeDevice:
     def __exit__(self, *_: Any) -> None:
         """Cease to be it."""
 
-    def synchronize(self) -> None:
-        FakeDevice.synchronized += 1
+
+def fake_backend(monkeypatch: pytest.MonkeyPatch, compute: FakeStream, copies: FakeStream) -> Backend:
+    cuda = SimpleNamespace(
+        Device=FakeDevice,
+        Event=FakeEvent,
+        Stream=lambda non_blocking: copies,
+        get_current_stream=lambda: compute,
+    )
+    empty = lambda shape, dtype: DeviceArray(np.full(shape, np.nan, dtype))  # noqa: E731
+    fake = SimpleNamespace(cuda=cuda, empty=empty)
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=np.empty))
+    return Backend("cuda", fake, "cuda")
 
 
 @pytest.mark.parametrize("early", ["copies", "kernels", "neither"])
@@ -96,23 +110,24 @@ def test_a_batch_is_complete_when_kernels_read_it_and_stays_until_they_have(
     early: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute = FakeStream(early == "kernels")
-    cuda = SimpleNamespace(
-        Device=FakeDevice,
-        Event=FakeEvent,
-        Stream=lambda non_blocking: FakeStream(early == "copies"),
-        get_current_stream=lambda: compute,
-    )
-    empty = lambda shape, dtype: DeviceArray(np.full(shape, np.nan, dtype))  # noqa: E731
-    fake = SimpleNamespace(cuda=cuda, empty=empty)
-    monkeypatch.setitem(sys.modules, "cupy", fake)
-    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=np.empty))
-    monkeypatch.setattr(FakeDevice, "synchronized", 0)
-
+    backend = fake_backend(monkeypatch, compute, FakeStream(early == "copies"))
     batches = [np.full((8 if i < 4 * N_BATCHES else 3, 2), i, dtype=np.float32) for i in range(4 * N_BATCHES + 1)]
     read: list[np.ndarray] = []
-    for batch in deliver(iter(batches), Backend("cuda", fake, "cuda")):
+    for batch in deliver(iter(batches), backend):
         compute.ask(lambda batch=batch: read.append(batch.values.copy()))
-    assert FakeDevice.synchronized == 1
     compute.last.finish()
     for found, expected in zip(read, batches, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_pass_that_is_left_waits_for_copies_and_kernels_before_their_buffers_are_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compute, copies = FakeStream(False), FakeStream(False)
+    backend = fake_backend(monkeypatch, compute, copies)
+    delivery = deliver(iter(np.zeros((3 * N_BATCHES, 8, 2), dtype=np.float32)), backend)
+    next(delivery)
+    compute.ask(lambda: None)
+    delivery.close()
+    assert compute.last.done
+    assert copies.last.done
