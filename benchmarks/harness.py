@@ -1,7 +1,7 @@
 """Time contenders that do the same work: each in a process of its own, all in turns, A B C A B C ...
 
-A turn is a few untimed calls, then the timed ones; its result is the median of those, in seconds a unit of work. A
-round is one turn of each contender. Whatever slows the machine for a while thus slows all of them, and a ratio of two
+A turn is a warm-up of untimed calls, then the timed ones; its result is the median of those, in seconds a unit of work.
+A round is one turn of each contender. Whatever slows the machine for a while thus slows all of them, and a ratio of two
 contenders is taken within each round before the median over the rounds.
 
 Each contender has its own process because thread pools disturb one another: the threads of OpenBLAS and of OpenMP spin
@@ -29,6 +29,7 @@ from scratchgen.errors import BackendError
 
 REST_SECONDS = 0.05  # OpenBLAS's threads spin for 2^26 cycles, some 25 ms
 WARM_UP_CALLS = 5  # at the start of a turn: the caches hold another contender's data
+WARM_UP_SECONDS = 0.05  # at least: threads that wake may share one core for a tick of the scheduler, 4 ms
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _LIBRARIES = ("scratchgen", "numpy", "numba", "sklearn", "torch", "rbms", "torchebm", "cupy", "numba_cuda")
 
@@ -53,7 +54,7 @@ class Contender:
     units : float
         How many units of work one call does: elements, or steps.
     warm_up : int
-        Untimed calls at the start of a turn; 0 where a call is so long that its start does not matter.
+        Untimed calls at the start of a turn, at least; 0 where a call is so long that its start does not matter.
     at_most : float, optional
         Seconds a unit that it should take at most.
     """
@@ -178,9 +179,11 @@ def time_calls(
     clock: Callable[[], float] = time.perf_counter,
     warm_up: int = WARM_UP_CALLS,
 ) -> list[float]:
-    """Return the seconds that each of `calls` calls took, after `warm_up` that are not timed."""
-    for _ in range(warm_up):
+    """Return the seconds that each of `calls` calls took, after a warm-up of at least so many that are not timed."""
+    n_untimed, ready = 0, clock() + WARM_UP_SECONDS
+    while n_untimed < warm_up or (warm_up and clock() < ready):
         call()
+        n_untimed += 1
     synchronise()
     seconds = []
     for _ in range(calls):

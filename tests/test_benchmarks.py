@@ -38,6 +38,18 @@ def test_only_the_calls_after_the_warm_up_are_timed_and_each_includes_its_synchr
     assert seconds == [1.5, 2.5, 5.5]
 
 
+def test_a_warm_up_of_short_calls_lasts_as_long_as_threads_take_to_find_their_cores(harness: Any) -> None:
+    clock, n_calls = FakeClock(), 0
+
+    def call() -> None:
+        nonlocal n_calls
+        n_calls += 1
+        clock.pass_(harness.WARM_UP_SECONDS / 16)
+
+    assert harness.time_calls(call, lambda: None, 3, clock) == pytest.approx([harness.WARM_UP_SECONDS / 16] * 3)
+    assert n_calls == 16 + 3
+
+
 def test_a_long_call_needs_no_warm_up(harness: Any) -> None:
     clock = FakeClock()
     assert harness.time_calls(lambda: clock.pass_(7.0), lambda: None, 1, clock, warm_up=0) == [7.0]
