@@ -94,6 +94,19 @@ def counts_of_a_step(device, model, extra=lambda terms, n: None):
     return counts
 
 
+def test_the_stand_in_refuses_what_cupy_does_not_have(device):
+    x = device.module.zeros((2, 3))
+    with pytest.raises(AttributeError, match="CuPy has no 'isnat'"):
+        device.module.isnat(x)
+    with pytest.raises(AttributeError, match="no attribute 'newbyteorder'"):
+        x.newbyteorder()
+    with pytest.raises(TypeError, match="CuPy has no 'isnat'"):
+        np.isnat(x)
+    for total in (lambda **options: device.module.sum(x, **options), x.sum):
+        with pytest.raises(TypeError, match="CuPy's sum takes no where"):
+            total(where=True)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_asks_for_no_more_than_it_did(device, name):
     assert vars(counts_of_a_step(device, MODELS[name](backend=device.backend))) == EXPECTED[name]
