@@ -24,6 +24,7 @@ from benchmarks.machine import available_cores
 from benchmarks.report import Benchmark, Ratio, command_line, run
 from scratchgen import ScratchgenError, Stream, densities
 from scratchgen.backend import to_numpy
+from scratchgen.kernels._jit import cpu_kernel
 
 LARGEST = (10_000, 3072)  # 123 MB an array
 SIZES = ((1, 2), (1, 3072), (1_000, 2), (1_000, 784), (1_000_000, 2), LARGEST)
@@ -96,10 +97,13 @@ def make_torch(shape: tuple[int, int], device: str = "cpu", how: bool | str = Fa
 
 
 def make_copy(shape: tuple[int, int]) -> Callable[[], Any]:
-    from scratchgen.kernels._threads import share_blocks
-
     x, out = (array.reshape(-1) for array in _arrays(shape))
-    return lambda: share_blocks(lambda first, end: np.copyto(out[first:end], x[first:end]), x.size, per_block=1)
+    return lambda: _copy_part.share(x.size, 1, out, x)
+
+
+@cpu_kernel()
+def _copy_part(first: Any, end: Any, out: Any, x: Any) -> None:
+    out[first:end] = x[first:end]
 
 
 def make_gpu_copy(shape: tuple[int, int]) -> Callable[[], Any]:

@@ -1,22 +1,14 @@
-"""The only place that touches Numba's CPU compiler and its disk cache.
-
-A kernel is declared with `cpu_kernel` and compiled at its first call, so that importing a kernel's module costs
-nothing. Compiled code is cached on disk under a name that covers *all* sources of this package: Numba by itself looks
-only at the file of the kernel, and would go on using a stale copy after an edit of ``scalar.py``.
-"""
+"""CPU kernels: compiled by Numba at their first call, so that importing a kernel's module costs nothing."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scratchgen.kernels import scalar
+from scratchgen.kernels import _cache, _threads, scalar
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True, "fastmath": False}
 _registered: set[Callable[..., Any]] = set()
@@ -38,19 +30,39 @@ class CpuKernel:
 
     @functools.cached_property
     def dispatcher(self) -> Any:
-        """Return Numba's dispatcher, made on first use."""
+        """Return what calls the compiled kernel, made on first use."""
+        dispatcher = self.compiler()
+        _cache.enable(dispatcher, self.function)
+        return dispatcher
+
+    def compiler(self, **options: Any) -> Any:
+        """Return a new dispatcher of Numba's, which compiles the kernel when it is called."""
         import numba
 
         register_scalar_functions()
         # "reassoc" lets LLVM vectorise a sum. It marks the instructions of this loop only: the scalar functions
         # that are inlined into it keep their strict arithmetic. Other fast-math flags would change results.
         fastmath = {"reassoc"} if self._sums else False
-        dispatcher = numba.njit(self.function, error_model="numpy", nogil=True, fastmath=fastmath)
-        _enable_cache(dispatcher)
-        return dispatcher
+        return numba.njit(self.function, error_model="numpy", nogil=True, fastmath=fastmath, **options)
+
+    @functools.cached_property
+    def _launcher(self) -> Callable[..., None]:
+        return _threads.launcher(self)
 
     def __call__(self, *args: Any) -> Any:
         return self.dispatcher(*args)
+
+    def share(self, n: int, per_item: int, *args: Any) -> None:
+        """Call the kernel with (first, end, *args) for parts that make up 0, ..., n - 1, on several cores at a time.
+
+        Parameters
+        ----------
+        n : int
+            Items of work. What becomes of one must not depend on which others are in its part.
+        per_item : int
+            About so many elements are computed for an item: a few are not worth a second core.
+        """
+        self._launcher(n, per_item, *args)
 
 
 def cpu_kernel(*, sums: bool = False) -> Callable[[Callable[..., Any]], CpuKernel]:
@@ -111,72 +123,3 @@ def _register_by_precision(function: Any, variants: tuple[Any, Any], types: Any,
     # Numba compares the signatures, annotations included, of the typing function and of what it returns.
     # For any other type it returns None, which Numba reports as a typing error.
     overload(function)(lambda x: compiled.get(x))
-
-
-# ---------------------------------------------------------------------------------------------------- disk cache
-
-
-@functools.cache
-def source_stamp() -> str:
-    """Return a hash of all sources of this package: what a cached kernel depends on."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:20]
-
-
-@functools.cache
-def _cache_class() -> type:
-    import numba
-    from numba.core import caching
-
-    class NamedByContent(caching.IndexDataCacheFile):
-        """A folder of compiled functions, each in a file whose name tells everything that it depends on.
-
-        Numba keeps an index of numbered files instead, and writes the index before the file: a process that is
-        stopped in between, or another that reads in between, then finds old code under the new stamp.
-        """
-
-        def save(self, key: Any, data: Any) -> None:
-            self._save_data(self._name(key), data)
-            for path in Path(self._cache_path).glob("*.nb[ci]"):
-                if source_stamp() not in path.name:  # compiled from sources that are no more
-                    path.unlink(missing_ok=True)
-
-        def load(self, key: Any) -> Any:
-            try:
-                return self._load_data(self._name(key))
-            except OSError:
-                return None
-
-        def _name(self, key: Any) -> str:
-            rest = (numba.__version__, self._index_name, key)  # of the index: module, function and line
-            return f"{source_stamp()}-{hashlib.sha256(repr(rest).encode()).hexdigest()[:20]}.nbc"
-
-    class Cache(caching.FunctionCache):
-        def __init__(self, function: Callable[..., Any]) -> None:
-            super().__init__(function)
-            self._cache_file = NamedByContent(self.cache_path, self._impl.filename_base, source_stamp())
-
-    return Cache
-
-
-def _enable_cache(dispatcher: Any) -> None:
-    try:
-        dispatcher._cache = _cache_class()(dispatcher.py_func)
-    except RuntimeError:  # Numba found no folder that it may write to
-        _announce_uncached()
-
-
-def kernels_are_cached() -> bool:
-    """Say whether the disk cache holds kernels of the present sources; if not, first calls will compile for seconds."""
-    try:
-        folder = Path(_cache_class()(kernels_are_cached).cache_path)
-    except RuntimeError:
-        return False
-    return any(folder.glob(f"{source_stamp()}-*.nbc"))
-
-
-@functools.cache
-def _announce_uncached() -> None:
-    print("scratchgen: no writable cache folder; kernels are compiled anew in this process", file=sys.stderr)

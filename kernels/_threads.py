@@ -1,12 +1,13 @@
-"""The cores share a large array, or many chains: each takes a part, in a thread that lives as long as the call.
+"""The cores share the work of a kernel: each takes a part, at the same time.
 
-Numba's own parallel loops keep threads that spin when their work is done, in the way of those of the linear algebra
-library: a training step took 52 ms with them instead of 3. A thread that is started for one call costs about 0.1 ms
-and leaves nothing behind. Kernels release Python's lock while they run.
+The parts run in the threads of the linear algebra library, where that takes them: between two products these wait awake
+and keep their cores, so that other threads are in their way and they in that of others. Adam's update of 0.65 million
+parameters takes 0.32 ms by itself between two products, 0.40 ms with a second thread of our own that is kept and 0.68
+ms with one that is started for it; Numba's parallel loops, whose threads spin too, made a training step take 52 ms
+instead of 3.
 
-What stands between the products of a step is not shared: the threads of the linear algebra library wait awake for the
-next product and keep their cores. Adam's update of 0.65 million parameters takes 0.32 ms there by itself, 0.40 ms with
-a second thread that is kept and 0.68 ms with one that is started for it.
+Elsewhere a large work is shared with threads that are started for it, which costs about 0.1 ms, and a smaller one is
+not shared.
 """
 
 from __future__ import annotations
@@ -14,8 +15,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from threading import Thread
+from typing import TYPE_CHECKING, Any
 
-SMALLEST_PART = 2**19  # random numbers: half a millisecond
+from scratchgen.kernels import _blas_threads
+
+if TYPE_CHECKING:
+    from scratchgen.kernels._jit import CpuKernel
+
+SMALLEST_PART = 2**19  # elements that pay for a thread of their own: half a millisecond
+
+
+def launcher(kernel: CpuKernel) -> Callable[..., None]:
+    """Return ``launch(n, per_item, *args)``, which shares the work of the kernel as `CpuKernel.share` says."""
+    if _blas_threads.can_share():
+        inner = kernel.compiler(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # nobody calls it from outside
+        launch: Callable[..., None] = _blas_threads.launcher(inner)
+        return launch
+    dispatcher = kernel.dispatcher
+
+    def launch_in_new_threads(n: int, per_item: int, *args: Any) -> None:
+        share(lambda first, end: dispatcher(first, end, *args), n, -(-SMALLEST_PART // max(per_item, 1)))
+
+    return launch_in_new_threads
 
 
 def n_threads() -> int:
@@ -28,7 +49,7 @@ def n_threads() -> int:
 def share(work: Callable[[int, int], None], n: int, smallest: int) -> None:
     """Call ``work(first, end)`` for parts that make up 0, ..., n - 1, at the same time, each of at least `smallest`.
 
-    What a part computes must not depend on how many there are. An error of a part is raised when all have ended.
+    An error of a part is raised when all have ended.
     """
     n_parts = min(n // smallest, n_threads()) if n >= 2 * smallest else 1
     if n_parts == 1:
@@ -51,13 +72,3 @@ def share(work: Callable[[int, int], None], n: int, smallest: int) -> None:
         thread.join()
     if errors:
         raise errors[0]
-
-
-def share_blocks(work: Callable[[int, int], None], size: int, per_block: int) -> None:
-    """Call ``work(first, end)`` for parts of the blocks of Philox that make `size` random numbers."""
-    share(work, -(-size // per_block), SMALLEST_PART // per_block)
-
-
-def share_chains(work: Callable[[int, int], None], n: int, per_chain: int) -> None:
-    """Call ``work(first, end)`` for parts of `n` chains, each of which draws so many random numbers."""
-    share(work, n, -(-SMALLEST_PART // max(per_chain, 1)))

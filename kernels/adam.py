@@ -55,7 +55,10 @@ def _update(
 
 
 @cpu_kernel()
-def _loop(theta: Any, g: Any, m: Any, v: Any, rates: Any, b1: Any, c1: Any, b2: Any, c2: Any, eps: Any) -> None:
+def _loop(
+    first: Any, end: Any, theta: Any, g: Any, m: Any, v: Any, rates: Any, b1: Any, c1: Any, b2: Any, c2: Any, eps: Any
+) -> None:
+    theta, g, m, v = theta[first:end], g[first:end], m[first:end], v[first:end]
     rate, root_scale = rates[0], rates[1]
     for i in range(theta.size):
         theta[i], m[i], v[i] = _update(theta[i], g[i], m[i], v[i], rate, root_scale, b1, c1, b2, c2, eps)
@@ -64,7 +67,7 @@ def _loop(theta: Any, g: Any, m: Any, v: Any, rates: Any, b1: Any, c1: Any, b2: 
 def _adam_cpu(
     theta: Array, gradient: Array, m: Array, v: Array, rates: Array, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    _loop(theta, gradient, m, v, rates, *_coefficients(theta.dtype, beta1, beta2, epsilon))
+    _loop.share(theta.size, 1, theta, gradient, m, v, rates, *_coefficients(theta.dtype, beta1, beta2, epsilon))
 
 
 @cuda_kernel

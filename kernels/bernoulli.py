@@ -14,7 +14,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox import Key, fill_uniform
 from scratchgen.kernels.philox_scalar import random_words, uniform32
 from scratchgen.kernels.scalar import scalar
@@ -43,7 +42,7 @@ def _store_block(out: Any, probability: Any, block: Any, draw: Any, k0: Any, k1:
 
 
 @cpu_kernel()
-def _loop(out: Any, probability: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
+def _loop(first: Any, end: Any, out: Any, probability: Any, k0: Any, k1: Any, draw: Any) -> None:
     one = out.dtype.type(1)
     zero = out.dtype.type(0)
     part, p = out[4 * first : 4 * end], probability[4 * first : 4 * end]
@@ -60,7 +59,7 @@ def _loop(out: Any, probability: Any, first: Any, end: Any, k0: Any, k1: Any, dr
 
 def _fill_bernoulli_cpu(out: Array, probability: Array, key: Key, draw: Array) -> None:
     flat, p = out.reshape(-1), probability.reshape(-1)
-    share_blocks(lambda first, end: _loop(flat, p, first, end, key[0], key[1], draw), out.size, per_block=4)
+    _loop.share(-(-out.size // 4), 4, flat, p, key[0], key[1], draw)
 
 
 @cuda_kernel

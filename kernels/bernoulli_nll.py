@@ -60,8 +60,8 @@ def _dlogit(logit: Any, x: Any, weight: Any) -> Any:
 
 
 @cpu_kernel(sums=True)
-def _nll_loop(logits: Any, x: Any, nll: Any) -> None:
-    for r in range(logits.shape[0]):
+def _nll_loop(first: Any, end: Any, logits: Any, x: Any, nll: Any) -> None:
+    for r in range(first, end):
         i = r % x.shape[0]
         total = nll.dtype.type(0)
         for j in range(logits.shape[1]):
@@ -70,8 +70,8 @@ def _nll_loop(logits: Any, x: Any, nll: Any) -> None:
 
 
 @cpu_kernel(sums=True)
-def _nll_with_grad_loop(logits: Any, x: Any, weight: Any, nll: Any, dlogits: Any) -> None:
-    for r in range(logits.shape[0]):
+def _nll_with_grad_loop(first: Any, end: Any, logits: Any, x: Any, weight: Any, nll: Any, dlogits: Any) -> None:
+    for r in range(first, end):
         i = r % x.shape[0]
         total = nll.dtype.type(0)
         for j in range(logits.shape[1]):
@@ -82,14 +82,14 @@ def _nll_with_grad_loop(logits: Any, x: Any, weight: Any, nll: Any, dlogits: Any
 
 def _bernoulli_nll_cpu(logits: Array, x: Array) -> Array:
     nll = namespace(logits, x).empty(logits.shape[0], dtype=logits.dtype)
-    _nll_loop(logits, x, nll)
+    _nll_loop.share(*logits.shape, logits, x, nll)
     return nll
 
 
 def _bernoulli_nll_with_grad_cpu(logits: Array, x: Array, weight: float) -> tuple[Array, Array]:
     xp = namespace(logits, x)
     nll, dlogits = xp.empty(logits.shape[0], dtype=logits.dtype), xp.empty_like(logits)
-    _nll_with_grad_loop(logits, x, logits.dtype.type(weight), nll, dlogits)
+    _nll_with_grad_loop.share(*logits.shape, logits, x, logits.dtype.type(weight), nll, dlogits)
     return nll, dlogits
 
 

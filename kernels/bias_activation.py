@@ -35,6 +35,7 @@ from scratchgen.typing import Array
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softplus", "swish")
 _LINEAR, _RELU, _TANH, _SIGMOID, _SOFTPLUS, _SWISH = range(6)
+_ROWS_OF_ONE_PART = 512  # that are added up by themselves on a CPU, however many threads there are
 _THREADS_A_COLUMN = 8
 _ROWS_OF_ONE_BLOCK = 512  # that a CUDA block adds up: a second launch is no gain for a batch of rows
 
@@ -126,11 +127,11 @@ def _swish_slope(a: Any, dy: Any) -> Any:
 
 
 @cpu_kernel()
-def _forward_loop(z: Any, b: Any, y: Any, code: Any) -> None:
+def _forward_loop(first: Any, end: Any, z: Any, b: Any, y: Any, code: Any) -> None:
     # One inner loop for each activation: LLVM does not lift a choice among polynomials out of a loop. Where y is z it
     # is called z: LLVM does not vectorise a loop that knows one array by two names.
     n_columns = z.shape[1]
-    for i in range(z.shape[0]):
+    for i in range(first, end):
         if code == _LINEAR:
             for j in range(n_columns):
                 z[i, j] = z[i, j] + b[j]
@@ -154,38 +155,45 @@ def _forward_loop(z: Any, b: Any, y: Any, code: Any) -> None:
 
 
 @cpu_kernel()
-def _backward_loop(dy: Any, saved: Any, db: Any, code: Any) -> None:
+def _backward_loop(first: Any, end: Any, dy: Any, saved: Any, sums: Any, code: Any) -> None:
+    """Write dz over dy, and to sums[part] the sums of `_ROWS_OF_ONE_PART` rows of it."""
     n_columns = dy.shape[1]
-    for j in range(n_columns):
-        db[j] = 0
-    for i in range(dy.shape[0]):
-        if code == _RELU:
-            for j in range(n_columns):
-                dy[i, j] = _relu_slope(saved[i, j], dy[i, j])
-        elif code == _TANH:
-            for j in range(n_columns):
-                dy[i, j] = _tanh_slope(saved[i, j], dy[i, j])
-        elif code == _SIGMOID:
-            for j in range(n_columns):
-                dy[i, j] = _sigmoid_slope(saved[i, j], dy[i, j])
-        elif code == _SOFTPLUS:
-            for j in range(n_columns):
-                dy[i, j] = _softplus_slope(saved[i, j], dy[i, j])
-        elif code == _SWISH:
-            for j in range(n_columns):
-                dy[i, j] = _swish_slope(saved[i, j], dy[i, j])
-        for j in range(n_columns):  # the row is still in the cache
-            db[j] += dy[i, j]
+    for part in range(first, end):
+        for j in range(n_columns):
+            sums[part, j] = 0
+        for i in range(part * _ROWS_OF_ONE_PART, min((part + 1) * _ROWS_OF_ONE_PART, dy.shape[0])):
+            if code == _RELU:
+                for j in range(n_columns):
+                    dy[i, j] = _relu_slope(saved[i, j], dy[i, j])
+            elif code == _TANH:
+                for j in range(n_columns):
+                    dy[i, j] = _tanh_slope(saved[i, j], dy[i, j])
+            elif code == _SIGMOID:
+                for j in range(n_columns):
+                    dy[i, j] = _sigmoid_slope(saved[i, j], dy[i, j])
+            elif code == _SOFTPLUS:
+                for j in range(n_columns):
+                    dy[i, j] = _softplus_slope(saved[i, j], dy[i, j])
+            elif code == _SWISH:
+                for j in range(n_columns):
+                    dy[i, j] = _swish_slope(saved[i, j], dy[i, j])
+            for j in range(n_columns):  # they are still in the cache
+                sums[part, j] += dy[i, j]
 
 
 def _forward_cpu(z: Array, b: Array, activation: str) -> tuple[Array, Array]:
     y = z if _saves_output(activation) else namespace(z).empty_like(z)
-    _forward_loop(z, b, y, ACTIVATIONS.index(activation))
+    _forward_loop.share(*z.shape, z, b, y, ACTIVATIONS.index(activation))
     return y, (y if _saves_output(activation) else z)
 
 
 def _backward_cpu(dy: Array, saved: Array, db: Array, activation: str) -> Array:
-    _backward_loop(dy, saved, db, ACTIVATIONS.index(activation))
+    n_rows, n_columns = dy.shape
+    n_parts = max(1, -(-n_rows // _ROWS_OF_ONE_PART))
+    sums = db[None, :] if n_parts == 1 else namespace(dy).empty((n_parts, n_columns), dtype=dy.dtype)
+    _backward_loop.share(n_parts, dy.size // n_parts, dy, saved, sums, ACTIVATIONS.index(activation))
+    if n_parts > 1:
+        db[...] = sums.sum(axis=0)
     return dy
 
 

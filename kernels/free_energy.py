@@ -36,8 +36,8 @@ def _hidden_free_energy_reference(total: Array, product: Array, bias: Array) -> 
 
 
 @cpu_kernel(sums=True)
-def _loop(total: Any, product: Any, bias: Any) -> None:
-    for i in range(product.shape[0]):
+def _loop(first: Any, end: Any, total: Any, product: Any, bias: Any) -> None:
+    for i in range(first, end):
         row = total.dtype.type(0)
         for j in range(product.shape[1]):
             a = product[i, j] + bias[j]
@@ -47,7 +47,7 @@ def _loop(total: Any, product: Any, bias: Any) -> None:
 
 
 def _hidden_free_energy_cpu(total: Array, product: Array, bias: Array) -> None:
-    _loop(total, product, bias)
+    _loop.share(*product.shape, total, product, bias)
 
 
 @cuda_kernel

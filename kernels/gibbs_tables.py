@@ -18,7 +18,6 @@ import numpy as np
 
 from scratchgen.backend import namespace
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.elementary import sigmoid
 from scratchgen.kernels.gibbs_units import quad_words
 from scratchgen.kernels.philox import Key
@@ -119,8 +118,8 @@ def _fill_tables(to_hidden: Any, to_visible: Any, W: Any, W_transposed: Any) -> 
 
 @cpu_kernel()
 def _kernel(
-    v: Any, W: Any, b: Any, c: Any, to_hidden: Any, to_visible: Any, inverse_temperature: Any,
-    n_sweeps: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any, v_out: Any, h: Any,
+    first: Any, end: Any, v: Any, W: Any, b: Any, c: Any, to_hidden: Any, to_visible: Any, inverse_temperature: Any,
+    n_sweeps: Any, k0: Any, k1: Any, draw: Any, v_out: Any, h: Any,
 ) -> None:  # fmt: skip
     n_visible = W.shape[0]
     n_quads_v, n_quads_h = to_hidden.shape[0], to_visible.shape[0]
@@ -157,11 +156,8 @@ def sweep_with_tables(
     to_hidden = xp.zeros((n_quads_v, 16, 4 * n_quads_h), dtype=W.dtype)
     to_visible = xp.zeros((n_quads_h, 16, 4 * n_quads_v), dtype=W.dtype)
     _fill_tables(to_hidden, to_visible, W, xp.ascontiguousarray(W.T))
-    share_chains(
-        lambda first, end: _kernel(
-            v, W, b, c, to_hidden, to_visible, inverse_temperature, n_sweeps, first, end, key[0], key[1], draw, v_out, h
-        ),
-        len(v),
-        sum(W.shape) * n_sweeps,
-    )
+    _kernel.share(
+        len(v), sum(W.shape) * n_sweeps,
+        v, W, b, c, to_hidden, to_visible, inverse_temperature, n_sweeps, key[0], key[1], draw, v_out, h,
+    )  # fmt: skip
     return v_out, h

@@ -73,14 +73,15 @@ def _sample_reference(
 
 @cpu_kernel()
 def _loop(
-    states: Any, product: Any, bias: Any, inverse_temperature: Any, k0: Any, k1: Any, draw: Any, half: Any
-) -> None:
+    first: Any, end: Any,
+    states: Any, product: Any, bias: Any, inverse_temperature: Any, k0: Any, k1: Any, draw: Any, half: Any,
+) -> None:  # fmt: skip
     # Two loops a row, because LLVM vectorises each better than one that does four units at a time: the uniforms stay
     # in the first-level cache, and 0.7 ns a unit become 0.85 otherwise (float32; in float64 1.3 become 1.75).
     one, zero = product.dtype.type(1), product.dtype.type(0)
     n_quads = (product.shape[1] + 3) // 4
     u = np.empty(4 * n_quads, dtype=np.float32)
-    for i in range(product.shape[0]):
+    for i in range(first, end):
         for g in range(n_quads):
             w0, w1, w2, w3 = quad_words(i, g, draw[0] + half, k0, k1)
             u[4 * g], u[4 * g + 1] = uniform32(w0), uniform32(w1)
@@ -94,7 +95,7 @@ def _loop(
 def _sample_cpu(
     states: Array, product: Array, bias: Array, inverse_temperature: Array, key: Key, draw: Array, half: int
 ) -> None:
-    _loop(states, product, bias, inverse_temperature, key[0], key[1], draw, np.uint64(half))
+    _loop.share(*product.shape, states, product, bias, inverse_temperature, key[0], key[1], draw, np.uint64(half))
 
 
 # ---------------------------------------------------------------------------------------------------------- cuda

@@ -23,6 +23,7 @@ K. Chellapilla, S. Puri, P. Simard: "High performance convolutional neural netwo
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -96,12 +97,14 @@ def _places_of_tap(u: int, v: int, grid: Pair, stride: Pair) -> tuple[slice, sli
 
 
 @cpu_kernel()
-def _im2col_loop(image: Any, columns: Any, shape: Any, kernel: Any, stride: Any, padding: Any, grid: Any) -> None:
-    n, height, width, n_channels = shape
+def _im2col_loop(
+    begin: Any, end: Any, image: Any, columns: Any, shape: Any, kernel: Any, stride: Any, padding: Any, grid: Any
+) -> None:
+    _, height, width, n_channels = shape
     top, _, left, _ = padding
     n_run = kernel[1] * n_channels  # what a window takes of one row of pixels
-    to = np.uint64(0)
-    for i in range(n):
+    to = np.uint64(begin * grid[0] * grid[1] * kernel[0] * n_run)
+    for i in range(begin, end):
         for p in range(grid[0]):
             for q in range(grid[1]):
                 x0 = q * stride[1] - left
@@ -123,14 +126,16 @@ def _im2col_loop(image: Any, columns: Any, shape: Any, kernel: Any, stride: Any,
 
 
 @cpu_kernel()
-def _col2im_loop(columns: Any, image: Any, shape: Any, kernel: Any, stride: Any, padding: Any, grid: Any) -> None:
-    n, height, width, n_channels = shape
+def _col2im_loop(
+    begin: Any, end: Any, columns: Any, image: Any, shape: Any, kernel: Any, stride: Any, padding: Any, grid: Any
+) -> None:
+    _, height, width, n_channels = shape
     top, _, left, _ = padding
     n_row = np.uint64(width * n_channels)
     n_column = np.uint64(kernel[0] * kernel[1] * n_channels)
     step = np.uint64(stride[1] * n_channels)
     channels = np.uint64(n_channels)
-    for i in range(n):
+    for i in range(begin, end):
         for y in range(height):
             row = np.uint64(i * height + y) * n_row
             for j in range(n_row):
@@ -163,14 +168,16 @@ def _col2im_loop(columns: Any, image: Any, shape: Any, kernel: Any, stride: Any,
 def _im2col_cpu(image: Array, kernel: Pair, stride: Pair, padding: Padding) -> Array:
     columns, grid = _allocated_columns(image, kernel, stride, padding)
     flat = np.ascontiguousarray(image).reshape(-1)
-    _im2col_loop(flat, columns.reshape(-1), image.shape, kernel, stride, padding, grid)
+    per_image = math.prod(grid) * math.prod(kernel) * image.shape[-1]
+    _im2col_loop.share(len(image), per_image, flat, columns.reshape(-1), image.shape, kernel, stride, padding, grid)
     return columns
 
 
 def _col2im_cpu(columns: Array, image: Array, kernel: Pair, stride: Pair, padding: Padding) -> None:
     grid = grid_of_windows(image.shape[1:3], kernel, stride, padding)
     flat = np.ascontiguousarray(columns).reshape(-1)
-    _col2im_loop(flat, image.reshape(-1), image.shape, kernel, stride, padding, grid)
+    per_image = math.prod(grid) * math.prod(kernel) * image.shape[-1]
+    _col2im_loop.share(len(image), per_image, flat, image.reshape(-1), image.shape, kernel, stride, padding, grid)
 
 
 # ---------------------------------------------------------------------------------------------------------- cuda

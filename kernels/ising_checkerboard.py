@@ -34,7 +34,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.gibbs_units import quad_words, unit_words
 from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_up
 from scratchgen.kernels.philox import Key
@@ -126,7 +125,7 @@ def _join(spins: Any, even: Any, odd: Any) -> None:
 
 @cpu_kernel()
 def _loop(
-    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, begin: Any, end: Any, k0: Any, k1: Any, draw: Any,
+    begin: Any, end: Any, spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, k0: Any, k1: Any, draw: Any,
     out: Any,
 ) -> None:  # fmt: skip
     _, n_rows, n_columns = spins.shape
@@ -152,11 +151,8 @@ def _checkerboard_cpu(
     spins: Array, inverse_temperature: Array, field: Array, n_sweeps: int, key: Key, draw: Array
 ) -> Array:
     out = namespace(spins).empty_like(spins)
-    share_chains(
-        lambda begin, end: _loop(spins, inverse_temperature, field, n_sweeps, begin, end, key[0], key[1], draw, out),
-        len(spins),
-        math.prod(spins.shape[1:]) * n_sweeps,
-    )
+    per_chain = math.prod(spins.shape[1:]) * n_sweeps
+    _loop.share(len(spins), per_chain, spins, inverse_temperature, field, n_sweeps, key[0], key[1], draw, out)
     return out
 
 

@@ -38,7 +38,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.gibbs_units import quad_words, unit_words
 from scratchgen.kernels.ising_tables import N_SUMS, neighbour_sums, prob_flip_down, prob_flip_up
 from scratchgen.kernels.philox import Key
@@ -127,7 +126,7 @@ def _run_chain(spins: Any, chain: Any, n_sweeps: Any, k0: Any, k1: Any, draw: An
 
 @cpu_kernel()
 def _loop(
-    spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any,
+    first: Any, end: Any, spins: Any, inverse_temperature: Any, field: Any, n_sweeps: Any, k0: Any, k1: Any, draw: Any,
     n_accepted: Any,
 ) -> None:  # fmt: skip
     table = np.empty((2, N_SUMS), inverse_temperature.dtype)
@@ -150,13 +149,8 @@ def _metropolis_cpu(
     spins: Array, inverse_temperature: Array, field: Array, n_sweeps: int, key: Key, draw: Array
 ) -> tuple[Array, Array]:
     out, n_accepted = spins.copy(), np.empty(spins.shape[0], dtype=np.int64)
-    share_chains(
-        lambda first, end: _loop(
-            out, inverse_temperature, field, n_sweeps, first, end, key[0], key[1], draw, n_accepted
-        ),
-        len(spins),
-        2 * math.prod(spins.shape[1:]) * n_sweeps,
-    )
+    per_chain = 2 * math.prod(spins.shape[1:]) * n_sweeps
+    _loop.share(len(spins), per_chain, out, inverse_temperature, field, n_sweeps, key[0], key[1], draw, n_accepted)
     return out, n_accepted
 
 

@@ -31,7 +31,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
 from scratchgen.kernels._jit import cpu_kernel
-from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox import Key, fill_normal, normal_block32, normal_block64
 from scratchgen.kernels.scalar import mul, scalar, select
 from scratchgen.typing import Array
@@ -106,7 +105,7 @@ def _step_block64(
 
 @cpu_kernel()
 def _loop32(
-    out: Any, x: Any, g: Any, first: Any, end: Any,
+    first: Any, end: Any, out: Any, x: Any, g: Any,
     drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any, k0: Any, k1: Any, draw: Any,
 ) -> None:  # fmt: skip
     out_part, x_part, g_part = out[4 * first : 4 * end], x[4 * first : 4 * end], g[4 * first : 4 * end]
@@ -124,7 +123,7 @@ def _loop32(
 
 @cpu_kernel()
 def _loop64(
-    out: Any, x: Any, g: Any, first: Any, end: Any,
+    first: Any, end: Any, out: Any, x: Any, g: Any,
     drift_scale: Any, noise_scale: Any, max_gradient: Any, low: Any, high: Any, k0: Any, k1: Any, draw: Any,
 ) -> None:  # fmt: skip
     out_part, x_part, g_part = out[2 * first : 2 * end], x[2 * first : 2 * end], g[2 * first : 2 * end]
@@ -145,9 +144,7 @@ def _step_cpu(
     loop, per_block = (_loop64, 2) if x.dtype == np.float64 else (_loop32, 4)
     arrays = out.reshape(-1), x.reshape(-1), gradient.reshape(-1)
     scales_and_bounds = tuple(map(x.dtype.type, (drift_scale, noise_scale, max_gradient, low, high)))
-    share_blocks(
-        lambda first, end: loop(*arrays, first, end, *scales_and_bounds, key[0], key[1], draw), out.size, per_block
-    )
+    loop.share(-(-out.size // per_block), per_block, *arrays, *scales_and_bounds, key[0], key[1], draw)
 
 
 # ---------------------------------------------------------------------------------------------------------- cuda

@@ -25,7 +25,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import CudaKernel, cuda, cuda_kernel
 from scratchgen.kernels._jit import CpuKernel, cpu_kernel
-from scratchgen.kernels._threads import share_chains
 from scratchgen.kernels.densities_scalar import (
     double_well_gradient,
     double_well_term,
@@ -108,7 +107,7 @@ def _tile_gradient(term: Callable[..., Any]) -> Callable[..., None]:
 def _cpu_loop(gradient: Callable[..., None], fill: Callable[..., None]) -> CpuKernel:
     @cpu_kernel()
     def loop(
-        x: Any, out: Any, first_tile: Any, end_tile: Any, table: Any, n_steps: Any,
+        first_tile: Any, end_tile: Any, x: Any, out: Any, table: Any, n_steps: Any,
         drift_scale: Any, noise_scale: Any, k0: Any, k1: Any, draw: Any,
     ) -> None:  # fmt: skip
         xi = np.empty(2 * _TILE, x.dtype)
@@ -143,11 +142,8 @@ def _cpu(term: Callable[..., Any]) -> Callable[..., Array]:
         out, to_type = np.empty_like(x), x.dtype.type
         loop = loop64 if x.dtype == np.float64 else loop32
         h, sigma = to_type(drift_scale), to_type(noise_scale)
-        share_chains(  # tiles of them
-            lambda first, end: loop(x, out, first, end, table, n_steps, h, sigma, key[0], key[1], draw),
-            -(-x.shape[0] // _TILE),
-            x.shape[1] * _TILE * n_steps,
-        )
+        n_tiles, per_tile = -(-x.shape[0] // _TILE), x.shape[1] * _TILE * n_steps
+        loop.share(n_tiles, per_tile, x, out, table, n_steps, h, sigma, key[0], key[1], draw)
         return out
 
     return langevin

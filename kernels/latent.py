@@ -25,7 +25,7 @@ from typing import Any
 from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import cuda, cuda_kernel
-from scratchgen.kernels._jit import cpu_kernel
+from scratchgen.kernels._jit import CpuKernel, cpu_kernel
 from scratchgen.kernels.elementary import exp
 from scratchgen.kernels.scalar import mul, scalar
 from scratchgen.typing import Array
@@ -69,13 +69,13 @@ def _dlog_var(dsigma: Any, log_var: Any, kl_weight: Any, half: Any, one: Any) ->
 
 
 @cpu_kernel(sums=True)
-def _forward_loop(heads: Any, noise: Any, z: Any, kl: Any) -> None:
+def _forward_loop(first: Any, end: Any, heads: Any, noise: Any, z: Any, kl: Any) -> None:
     half, one, n_latent = heads.dtype.type(0.5), heads.dtype.type(1), noise.shape[2]
     for s in range(noise.shape[0]):
-        for i in range(heads.shape[0]):
+        for i in range(first, end):
             for k in range(n_latent):
                 z[s, i, k] = heads[i, k] + mul(exp(half * heads[i, n_latent + k]), noise[s, i, k])
-    for i in range(heads.shape[0]):
+    for i in range(first, end):
         total = heads.dtype.type(0)
         for k in range(n_latent):
             total += _kl_term(heads[i, k], heads[i, n_latent + k], one)
@@ -83,10 +83,10 @@ def _forward_loop(heads: Any, noise: Any, z: Any, kl: Any) -> None:
 
 
 @cpu_kernel()
-def _backward_loop(dz: Any, heads: Any, noise: Any, kl_weight: Any, dheads: Any) -> None:
+def _backward_loop(first: Any, end: Any, dz: Any, heads: Any, noise: Any, kl_weight: Any, dheads: Any) -> None:
     half, one, zero = heads.dtype.type(0.5), heads.dtype.type(1), heads.dtype.type(0)
     n_latent = noise.shape[2]
-    for i in range(heads.shape[0]):
+    for i in range(first, end):
         for k in range(2 * n_latent):
             dheads[i, k] = zero
         for s in range(noise.shape[0]):
@@ -143,12 +143,17 @@ def _backward_into(launch: Callable[..., None], dz: Array, heads: Array, noise: 
     return dheads
 
 
+def _shared(loop: CpuKernel, noise: Array) -> Callable[..., None]:
+    n_samples, n, n_latent = _by_sample(noise).shape
+    return partial(loop.share, n, n_samples * n_latent)
+
+
 def _forward_cpu(heads: Array, noise: Array) -> tuple[Array, Array]:
-    return _forward_into(_forward_loop, heads, noise)
+    return _forward_into(_shared(_forward_loop, noise), heads, noise)
 
 
 def _backward_cpu(dz: Array, heads: Array, noise: Array, kl_weight: float) -> Array:
-    return _backward_into(_backward_loop, dz, heads, noise, kl_weight)
+    return _backward_into(_shared(_backward_loop, noise), dz, heads, noise, kl_weight)
 
 
 def _forward_cuda(heads: Array, noise: Array) -> tuple[Array, Array]:

@@ -26,7 +26,6 @@ from scratchgen.backend import namespace
 from scratchgen.kernels import Operation
 from scratchgen.kernels._cuda import CudaKernel, cuda, cuda_kernel
 from scratchgen.kernels._jit import CpuKernel, cpu_kernel
-from scratchgen.kernels._threads import share_blocks
 from scratchgen.kernels.philox_scalar import normal_pair32, normal_pair64, random_words, uniform32, uniform64
 from scratchgen.kernels.scalar import scalar
 from scratchgen.typing import Array
@@ -107,7 +106,7 @@ def _elements_per_block(out: Array) -> int:
 
 def _cpu_by_four(block_function: Any) -> CpuKernel:
     @cpu_kernel()
-    def loop(out: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
+    def loop(first: Any, end: Any, out: Any, k0: Any, k1: Any, draw: Any) -> None:
         part = out[4 * first : 4 * end]
         n_whole = part.size // 4
         for i in range(n_whole):
@@ -122,7 +121,7 @@ def _cpu_by_four(block_function: Any) -> CpuKernel:
 
 def _cpu_by_two(block_function: Any) -> CpuKernel:
     @cpu_kernel()
-    def loop(out: Any, first: Any, end: Any, k0: Any, k1: Any, draw: Any) -> None:
+    def loop(first: Any, end: Any, out: Any, k0: Any, k1: Any, draw: Any) -> None:
         part = out[2 * first : 2 * end]
         n_whole = part.size // 2
         for i in range(n_whole):
@@ -137,7 +136,7 @@ def _cpu(loop_32: CpuKernel, loop_64: CpuKernel | None = None) -> Callable[..., 
     def fill(out: Array, key: Key, draw: Array) -> None:
         loop = loop_64 if loop_64 is not None and out.dtype == np.float64 else loop_32
         flat, per_block = out.reshape(-1), _elements_per_block(out)
-        share_blocks(lambda first, end: loop(flat, first, end, key[0], key[1], draw), out.size, per_block)
+        loop.share(-(-out.size // per_block), per_block, flat, key[0], key[1], draw)
 
     return fill
 

@@ -40,25 +40,27 @@ def _update(theta: Any, g: Any, velocity: Any, rate: Any, momentum: Any) -> Any:
 
 
 @cpu_kernel()
-def _loop(theta: Any, g: Any, velocity: Any, rates: Any, momentum: Any) -> None:
+def _loop(first: Any, end: Any, theta: Any, g: Any, velocity: Any, rates: Any, momentum: Any) -> None:
+    theta, g, velocity = theta[first:end], g[first:end], velocity[first:end]
     rate = rates[0]
     for i in range(theta.size):
         theta[i], velocity[i] = _update(theta[i], g[i], velocity[i], rate, momentum)
 
 
 @cpu_kernel()
-def _descent_loop(theta: Any, g: Any, rates: Any) -> None:
+def _descent_loop(first: Any, end: Any, theta: Any, g: Any, rates: Any) -> None:
+    theta, g = theta[first:end], g[first:end]
     rate = rates[0]
     for i in range(theta.size):
         theta[i] -= mul(rate, g[i])
 
 
 def _descend_cpu(theta: Array, gradient: Array, rates: Array) -> None:
-    _descent_loop(theta, gradient, rates)
+    _descent_loop.share(theta.size, 1, theta, gradient, rates)
 
 
 def _sgd_cpu(theta: Array, gradient: Array, velocity: Array, rates: Array, momentum: float) -> None:
-    _loop(theta, gradient, velocity, rates, theta.dtype.type(momentum))
+    _loop.share(theta.size, 1, theta, gradient, velocity, rates, theta.dtype.type(momentum))
 
 
 @cuda_kernel

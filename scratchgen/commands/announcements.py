@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scratchgen.backend import Backend, resolve_backend, simulating_cuda
-from scratchgen.kernels._jit import kernels_are_cached
+from scratchgen.kernels._cache import kernels_are_cached
 
 
 def announce_backend(name: str) -> Backend:

@@ -60,7 +60,7 @@ def test_compiling_is_announced_where_it_will_happen(
 def test_the_cache_counts_as_filled_once_a_kernel_was_compiled(tmp_path: Path) -> None:
     script = (
         "import numpy as np, scratchgen as sg\n"
-        "from scratchgen.kernels._jit import kernels_are_cached\n"
+        "from scratchgen.kernels._cache import kernels_are_cached\n"
         "from scratchgen.kernels.sgd import sgd_\n"
         "print(kernels_are_cached())\n"
         "sgd_.cpu(np.ones(2, 'f4'), np.ones(2, 'f4'), np.zeros(2, 'f4'), np.ones(1, 'f4'), 0.0)\n"

@@ -1,51 +1,160 @@
-"""Large arrays are shared among threads: every element is made once, and is what one thread alone makes of it."""
+"""The cores share the work of a kernel: every item is computed once, and is what one thread alone makes of it."""
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
-from scratchgen import Stream, densities
-from scratchgen.kernels import _threads
-from scratchgen.kernels._threads import SMALLEST_PART, share
-from scratchgen.kernels.gibbs_sweeps import gibbs_sweeps
-from scratchgen.kernels.ising_checkerboard import ising_checkerboard
-from scratchgen.kernels.ising_metropolis import ising_metropolis
-from scratchgen.kernels.langevin import langevin_step_
+from scratchgen import Stream
+from scratchgen.kernels import _blas_threads, _threads
+from scratchgen.kernels._jit import CpuKernel, cpu_kernel
+from scratchgen.kernels._threads import share
 
-N = 3 * SMALLEST_PART + 5  # the last block is not whole
+needs_blas_threads = pytest.mark.skipif(
+    not _blas_threads.can_share(), reason="NumPy's linear algebra library takes no functions"
+)
+
+
+@cpu_kernel()
+def note_part(first, end, firsts, ends):
+    for i in range(first, end):
+        firsts[i], ends[i] = first, end
+
+
+@cpu_kernel()
+def fail_from_50_on(first, end, x):
+    for i in range(first, end):
+        if i >= 50:
+            raise ValueError("there is no such item")
+        x[i] = 1
+
+
+def parts(n, per_item):
+    firsts, ends = np.full((2, n), -1)
+    note_part.share(n, per_item, firsts, ends)
+    return sorted(set(zip(firsts.tolist(), ends.tolist(), strict=True)))
+
+
+# ------------------------------------------------------------------------------- in the threads of the matrix library
+
+
+@needs_blas_threads
+@given(n=st.integers(0, 200), per_item=st.sampled_from([0, 1, 41, 512, 4096, 10**6]), n_threads=st.integers(1, 5))
+def test_parts_follow_each_other_and_are_not_too_small(n, per_item, n_threads):
+    with threadpool_limits(n_threads):
+        got = parts(n, per_item)
+    assert [i for first, end in got for i in range(first, end)] == list(range(n))
+    assert len(got) == max(min(n, 1), min(n, n_threads, n * per_item // _blas_threads.SMALLEST_PART))
+    sizes = [end - first for first, end in got]
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+@needs_blas_threads
+def test_parts_run_at_the_same_time():
+    usleep = ctypes.CDLL(None).usleep
+    usleep.argtypes, usleep.restype = [ctypes.c_uint], ctypes.c_int
+
+    @cpu_kernel()
+    def meet(first, end, here, met):
+        here[first] = 1
+        for _ in range(10_000):
+            if here.sum() == here.size:
+                break
+            usleep(1000)
+        met[first] = here.sum()
+
+    here, met = np.zeros((2, 2), dtype=np.int64)
+    with threadpool_limits(2), pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(_blas_threads._cache, "enable", lambda *_: None)  # the address is one of this process
+        meet.share(2, 10**6, here, met)
+    assert met.tolist() == [2, 2]
+
+
+@needs_blas_threads
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_a_part_that_fails_is_heard_of_when_the_others_have_ended(n_threads):
+    x = np.zeros(100)
+    with threadpool_limits(n_threads), pytest.raises(MemoryError, match="a kernel found no memory"):
+        fail_from_50_on.share(100, 10**6, x)
+    assert x[:50].all()
+
+
+@needs_blas_threads
+def test_several_threads_of_a_program_share_work_and_multiply_at_the_same_time():
+    a = Stream(0).normal((150, 150))
+    product = a @ a
+
+    def work(seed):
+        return [(a @ a, Stream(seed).normal(40_000)) for _ in range(100)]
+
+    with threadpool_limits(2), ThreadPoolExecutor(4) as executor:
+        for seed, results in enumerate(executor.map(work, range(4))):
+            for got, drawn in results:
+                np.testing.assert_array_equal(got, product)
+                np.testing.assert_array_equal(drawn, Stream(seed).normal(40_000))
+
+
+@needs_blas_threads
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_of_a_fork_shares_work_too():
+    with threadpool_limits(2):
+        here = Stream(0).normal(40_000)
+        context = multiprocessing.get_context("fork")
+        queue = context.SimpleQueue()
+        child = context.Process(target=lambda: queue.put(Stream(0).normal(40_000)))
+        child.start()
+        there = queue.get()
+        child.join(60)
+    np.testing.assert_array_equal(there, here)
+    assert child.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        None,
+        SimpleNamespace(internal_api="mkl", threading_layer="intel"),
+        SimpleNamespace(internal_api="openblas", threading_layer="openmp"),
+        SimpleNamespace(internal_api="openblas", threading_layer="pthreads", dynlib=object()),
+        SimpleNamespace(
+            internal_api="openblas", threading_layer="pthreads", dynlib=SimpleNamespace(gotoblas_pthread=print)
+        ),
+    ],
+    ids=["none that is known", "MKL", "OpenMP", "without the function", "without a count"],
+)
+def test_other_libraries_are_let_be(monkeypatch, library):
+    monkeypatch.setattr(_blas_threads, "blas_library", lambda: library)
+    assert not _blas_threads.can_share.__wrapped__()
+
+
+# -------------------------------------------------------------------------------------------------- in threads of ours
 
 
 @pytest.fixture
-def with_threads(monkeypatch):
-    """Run a function with so many threads; return its result and how many threads took part."""
+def own_threads(monkeypatch):
+    """Share the work of all kernels among so many threads that are started for it, however small it is."""
 
-    def run(n_threads, function):
-        taking_part = set()
-
-        def noted_share(work, n, smallest):
-            def noted(start, end):
-                taking_part.add(threading.get_ident())
-                if (start, end) != (0, n):
-                    everybody.wait(timeout=60)  # or a fast thread would take the part of another
-                work(start, end)
-
-            everybody = threading.Barrier(n_threads)
-            share(noted, n, smallest)
-
+    def start(n_threads):
+        monkeypatch.setattr(_blas_threads, "can_share", lambda: False)
         monkeypatch.setattr(_threads, "n_threads", lambda: n_threads)
-        monkeypatch.setattr(_threads, "share", noted_share)
-        return function(), len(taking_part)
+        monkeypatch.setattr(_threads, "SMALLEST_PART", 1)
+        monkeypatch.setattr(CpuKernel, "_launcher", property(_threads.launcher))
 
-    return run
+    return start
 
 
 @given(n=st.integers(0, 200), smallest=st.integers(1, 50), n_threads=st.integers(1, 5))
-def test_parts_follow_each_other_and_are_not_too_small(n, smallest, n_threads):
+def test_parts_of_threads_follow_each_other_and_are_not_too_small(n, smallest, n_threads):
     parts = []
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(_threads, "n_threads", lambda: n_threads)
@@ -56,7 +165,7 @@ def test_parts_follow_each_other_and_are_not_too_small(n, smallest, n_threads):
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_an_error_in_a_part_is_raised_after_the_others_have_ended(monkeypatch, failing):
+def test_an_error_in_a_thread_is_raised_after_the_others_have_ended(monkeypatch, failing):
     monkeypatch.setattr(_threads, "n_threads", lambda: 2)
     done = []
 
@@ -77,69 +186,51 @@ def test_as_many_threads_as_numba_was_given():
     assert _threads.n_threads() == numba.config.NUMBA_NUM_THREADS >= 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("draw", ["words", "uniform", "normal", "bernoulli", "langevin step"])
-def test_random_numbers_of_a_large_array_are_the_same_with_any_number_of_threads(with_threads, dtype, draw):
-    def step(stream):
-        x = np.linspace(-1, 1, N, dtype=dtype)
-        out = np.empty_like(x)
-        with stream.draws() as (key, number):
-            langevin_step_.cpu(out, x, x, 0.3, 0.8, 0.5, -0.7, 0.9, key, number)
-        return out
+def test_without_threads_of_a_library_a_large_work_gets_threads_of_its_own(own_threads):
+    own_threads(3)
+    assert parts(100, 1) == [(0, 33), (33, 66), (66, 100)]
 
-    def drawn():
-        stream = Stream(3)
-        stream.uniform(1)
-        if draw == "langevin step":
-            return step(stream)
-        if draw == "bernoulli":
-            return stream.bernoulli(np.linspace(0, 1, N, dtype=dtype))
-        return stream.words(N) if draw == "words" else getattr(stream, draw)(N, dtype)
 
-    expected, n_alone = with_threads(1, drawn)
+# ------------------------------------------------------------------------------------------------ of all the operations
+
+
+@pytest.fixture
+def whatever_its_size(monkeypatch):
+    """Share every work; say how many were."""
+    shared, as_it_is = [], CpuKernel.share
+
+    def share_all(kernel, n, per_item, *args):
+        shared.append(n)
+        as_it_is(kernel, n, 10**6, *args)
+
+    monkeypatch.setattr(CpuKernel, "share", share_all)
+    return shared
+
+
+def can_be_shared(case):
+    if case.operation == "bias_activation_backward_":
+        return case.variation == "pixels"  # the sums of few rows are those of one thread
+    return case.operation not in {"mask_lowest", "order_of_keys"}  # which are NumPy's
+
+
+@needs_blas_threads
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_results_are_the_same_with_any_number_of_threads(case, dtype, whatever_its_size):
+    arguments = case.make(dtype, (37, 33))
+    with threadpool_limits(1):
+        expected, _ = case.run("cpu", arguments)
     for n_threads in (2, 3):
-        got, n_taking_part = with_threads(n_threads, drawn)
-        np.testing.assert_array_equal(got, expected, strict=True)
-        assert (n_alone, n_taking_part) == (1, n_threads)
+        with threadpool_limits(n_threads):
+            got, _ = case.run("cpu", arguments)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(got[name], value, strict=True)
+    assert (max(whatever_its_size, default=0) > 1) == can_be_shared(case)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(
-    "density",
-    [densities.eight_gaussians(), densities.three_rings(), densities.DoubleWell()],
-    ids=["eight Gaussians", "rings", "double well"],
-)
-def test_chains_in_a_density_are_the_same_with_any_number_of_threads(with_threads, density, dtype):
-    x = Stream(4).normal((SMALLEST_PART // 8 + 3, 2), dtype)
-
-    def chains():
-        return density.langevin(Stream(3), x, 16, 0.02, 0.2)
-
-    expected, n_alone = with_threads(1, chains)
-    got, n_taking_part = with_threads(2, chains)
-    np.testing.assert_array_equal(got, expected, strict=True)
-    assert (n_alone, n_taking_part) == (1, 2)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sampler", ["gibbs", "gibbs from probabilities", "ising_metropolis", "ising_checkerboard"])
-def test_chains_of_a_machine_are_the_same_with_any_number_of_threads(with_threads, sampler, dtype):
-    n_chains, n_sweeps, size = 201, 400, 6
-
-    def chains():
-        stream, temperature = Stream(3), np.linspace(0.5, 1.5, n_chains).astype(dtype)
-        with stream.draws() as (key, draw):
-            if sampler.startswith("gibbs"):
-                W, v = Stream(4).normal((size * size, 10), dtype), Stream(5).uniform((n_chains, size * size), dtype)
-                v = v if sampler == "gibbs from probabilities" else (v < 0.5).astype(dtype)
-                return gibbs_sweeps.cpu(v, W, W[:, 0] - 1, W[0], temperature, n_sweeps, key, draw)
-            spins = np.where(Stream(5).uniform((n_chains, size, size)) < 0.5, -1, 1).astype(np.int8)
-            kernel = ising_metropolis if sampler == "ising_metropolis" else ising_checkerboard
-            return kernel.cpu(spins, temperature, np.zeros_like(temperature), n_sweeps, key, draw)
-
-    expected, n_alone = with_threads(1, chains)
-    for n_threads in (2, 3):
-        got, n_taking_part = with_threads(n_threads, chains)
-        for one, other in zip(got, expected, strict=True):
-            np.testing.assert_array_equal(one, other, strict=True)
-        assert (n_alone, n_taking_part) == (1, n_threads)
+def test_results_are_the_same_in_threads_of_ours(case, own_threads, whatever_its_size):
+    arguments = case.make(np.float32, (37, 33))
+    expected, _ = case.run("cpu", arguments)
+    own_threads(3)
+    got, _ = case.run("cpu", arguments)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(got[name], value, strict=True)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from scratchgen.kernels import _jit, all_operations, philox_scalar, scalar
+from scratchgen.kernels import _cache, _jit, all_operations, philox_scalar, scalar
 from scratchgen.kernels._jit import CpuKernel
 
 
@@ -23,8 +23,9 @@ def compiled(monkeypatch):
         functions = re.findall(r"^define .*?^}", llvm, flags=re.DOTALL | re.MULTILINE)
         code[self] = [f for f in functions if "cpython" not in f.partition("\n")[0]]  # that one unpacks Python floats
 
-    monkeypatch.setattr(_jit, "_enable_cache", lambda dispatcher: None)
+    monkeypatch.setattr(_cache, "enable", lambda *args: None)
     monkeypatch.setattr(CpuKernel, "__call__", call)
+    monkeypatch.setattr(CpuKernel, "share", lambda self, n, per_item, *arguments: self(0, n, *arguments))
     return code
 
 
