@@ -34,6 +34,7 @@ _MODULES = (
     "masking",
     "order",
     "philox",
+    "rows",
     "sgd",
 )
 
@@ -50,8 +51,8 @@ class Operation:
     Attributes
     ----------
     reference, cpu, cuda : callable
-        Functions of identical signature: on arrays of any library, NumPy arrays, and CuPy arrays. The second is the
-        first where NumPy is as fast as a kernel.
+        Functions of identical signature: on arrays of any library, NumPy arrays, and CuPy arrays. The others are the
+        first where the array library is as fast as a kernel.
     """
 
     reference: Callable[..., Any]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from scratchgen.kernels.rows import take_rows
 from scratchgen.random import Stream
 from scratchgen.typing import Array
 
@@ -56,8 +58,10 @@ class ArraySource:
     def shuffled(self, batch_size: int, stream: Stream) -> Iterator[Array]:
         """Yield the rows in the order of one permutation."""
         order = stream.permutation(len(self.x))
+        is_matrix = getattr(self.x, "ndim", None) == 2
+        rows = partial(take_rows.on(stream.backend), self.x) if is_matrix else self.x.__getitem__
         for start in range(0, len(self.x), batch_size):
-            yield self.x[order[start : start + batch_size]]
+            yield rows(order[start : start + batch_size])
 
     def in_order(self, batch_size: int) -> Iterator[Array]:
         """Yield the rows as they lie."""

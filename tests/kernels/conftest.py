@@ -220,6 +220,11 @@ def _keys(draws: Draws) -> Arguments:
     return {"keys": np.concatenate([few, draws.vector().astype(np.float64).view(np.uint64) << np.uint64(9)])}
 
 
+def _rows(draws: Draws) -> Arguments:
+    x = draws.matrix()
+    return {"x": x, "numbers": np.arange(len(x))[::-1].copy() // 2 * 2 % max(len(x), 1)}
+
+
 def _masking(draws: Draws) -> Arguments:
     """A quarter of each row, but for the last element: a NaN there is to be seen."""
     keys = np.floor(20 * draws.uniform(draws.rows, draws.columns).astype(np.float64))  # some are equal
@@ -338,6 +343,7 @@ CASES = (
     Case("hidden_free_energy_", "", _hidden, **_HIDDEN, sums=("total",)),
     Case("mask_lowest", "", _masking, results=("masked",), ignores=("keys",)),
     Case("order_of_keys", "", _keys, results=("order",)),
+    Case("take_rows", "", _rows, results=("batch",)),
     Case("langevin_step_", "", _langevin_step(np.inf, -np.inf, np.inf), **_OUT),
     Case("langevin_step_", "bounds", _langevin_step(0.5, -0.7, 0.9), **_OUT),
     Case("langevin_gaussian_mixture", "", _langevin_density(_GAUSSIANS), results=("x",)),
