@@ -39,24 +39,27 @@ class TermRecorder:
         step = len(self.weights)
         if step == len(self.values):
             self.values = self.model.backend.xp.concatenate([self.values, self.values])  # twice the room
-        for column, name in enumerate(self.model.term_names):
-            self.values[step, column] = getattr(terms, name)
         self.weights.append(n_examples)
         if self.checks_each:
-            self._check(step, self.values[step])
+            row = [float(getattr(terms, name)) for name in self.model.term_names]
+            self.values[step] = row
+            self._check(step, row)
+            return
+        for column, name in enumerate(self.model.term_names):
+            self.values[step, column] = getattr(terms, name)
 
     def means(self) -> dict[str, float]:
         """Return the mean of each term over the examples."""
         values, weights = to_numpy(self.values)[: len(self.weights)], np.array(self.weights, dtype=np.float64)
         if self.checks_at_end:
-            for step, row in enumerate(values):
+            for step, row in enumerate(values.tolist()):
                 self._check(step, row)
         means = weights @ values / weights.sum()
         return {name: float(mean) for name, mean in zip(self.model.term_names, means, strict=True)}
 
-    def _check(self, step: int, row: np.ndarray) -> None:
+    def _check(self, step: int, row: list[float]) -> None:
         step += self.first_step
-        terms = dict(zip(self.model.term_names, map(float, row), strict=True))
+        terms = dict(zip(self.model.term_names, row, strict=True))
         self.model.check_terms(SimpleNamespace(**terms), step)
         if not all(map(math.isfinite, terms.values())):
             listed = ", ".join(f"{name} = {value:g}" for name, value in terms.items())

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from scratchgen.backend import Backend, namespace
 from scratchgen.errors import InputError
-from scratchgen.kernels.matmul import mean, sum_of_squares
+from scratchgen.kernels.matmul import matmul, mean, sum_of_squares
 from scratchgen.ops.boltzmann import (
     FreeEnergyCache,
     RBMParams,
@@ -60,7 +60,7 @@ def terms(machine: RBMParams, x: Array, noise: Array, penalties: Penalties, back
     data_free_energy, cache = free_energy_forward(machine, x, backend)
     model_free_energy, _ = free_energy_forward(machine, noise, backend)
     penalty = _penalty(machine, penalties, cache.p_h)
-    return _terms(data_free_energy, model_free_energy, penalty)
+    return _terms(mean(data_free_energy), mean(model_free_energy), penalty)
 
 
 class Phases(NamedTuple):
@@ -117,7 +117,8 @@ def terms_and_grads(
         grads.c[...] += dparams.b
         if is_gaussian(grads):
             grads.log_sigma[...] -= 2 * namespace(v).sum(scaled_visible(machine, x) * dx, axis=0)
-    return _terms(free_energy[:n], free_energy[n:], penalty)
+    data, minus_model = matmul(weights[:n], free_energy[:n]), matmul(weights[n:], free_energy[n:])
+    return _terms(data, -minus_model, penalty)
 
 
 def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend) -> Array:
@@ -129,9 +130,8 @@ def grad_x(machine: RBMParams, x: Array, penalties: Penalties, backend: Backend)
     return dx
 
 
-def _terms(data_free_energy: Array, model_free_energy: Array, penalty: Any) -> RBMTerms:
-    data, model = mean(data_free_energy), mean(model_free_energy)
-    return RBMTerms(data - model + penalty, data, model, penalty)
+def _terms(data_free_energy: Any, model_free_energy: Any, penalty: Any) -> RBMTerms:
+    return RBMTerms(data_free_energy - model_free_energy + penalty, data_free_energy, model_free_energy, penalty)
 
 
 def _penalty(machine: RBMParams, penalties: Penalties, p_h: Array) -> Any:
