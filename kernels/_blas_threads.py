@@ -21,7 +21,7 @@ from typing import Any
 
 from scratchgen.kernels import _cache
 
-SMALLEST_PART = 8192  # elements, 0.3 to 1 ns each: to hand a part over and to wait for its end takes 1 to 2 µs
+SMALLEST_PART = 8192  # elements, 0.1 to 1 ns each: handing over takes 0.3 µs, and what another core has to fetch more
 _RUN, _COUNT = "scratchgen_run_jobs", "scratchgen_count_blas_threads"  # names of the two functions in compiled code
 
 

@@ -5,12 +5,10 @@ OpenBLAS chooses its routines by the type of the processor core, and splits sums
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 
 from scratchgen.backend import Backend
+from scratchgen.kernels._blas_threads import blas_library
 
 
 def describe_environment(backend: Backend) -> str:
@@ -22,16 +20,8 @@ def describe_environment(backend: Backend) -> str:
     """
     if backend.xp is not np:
         return backend.name if backend.precision == "float32" else f"{backend.name}, {backend.precision} products"
-    libraries = [library for library in _thread_pools().info() if library["user_api"] == "blas"]
-    if not libraries:  # such as Apple's Accelerate, which does not tell
+    library = blas_library()
+    if library is None:  # such as Apple's Accelerate, which does not tell
         return "an unknown library"
-    own = min(libraries, key=lambda library: "numpy" not in library["filepath"])  # SciPy brings a second one
-    return f"{own['internal_api']} for {own.get('architecture', 'any core')}, {own['num_threads']} threads"
-
-
-@cache
-def _thread_pools() -> Any:
-    """Find the libraries once; their thread counts are asked anew each time."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+    found = library.info()  # the number of threads is asked anew each time
+    return f"{found['internal_api']} for {found.get('architecture', 'any core')}, {found['num_threads']} threads"

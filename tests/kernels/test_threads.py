@@ -119,6 +119,27 @@ def test_a_child_of_a_fork_shares_work_too():
     assert child.exitcode == 0
 
 
+def loaded(user_api, filepath):
+    return SimpleNamespace(user_api=user_api, filepath=filepath)
+
+
+OPENMP, OF_SCIPY, OF_NUMPY = (
+    loaded("openmp", "libgomp.so"),
+    loaded("blas", "scipy.libs/b"),
+    loaded("blas", "numpy.libs/a"),
+)
+
+
+@pytest.mark.parametrize(
+    ("libraries", "expected"),
+    [([OPENMP, OF_SCIPY, OF_NUMPY], OF_NUMPY), ([OPENMP, OF_SCIPY], OF_SCIPY), ([OPENMP], None), ([], None)],
+    ids=["NumPy's", "the only one", "no linear algebra", "none"],
+)
+def test_the_library_is_the_one_that_numpy_multiplies_with(monkeypatch, libraries, expected):
+    monkeypatch.setattr("threadpoolctl.ThreadpoolController", lambda: SimpleNamespace(lib_controllers=libraries))
+    assert _blas_threads.blas_library.__wrapped__() is expected
+
+
 @pytest.mark.parametrize(
     "library",
     [
