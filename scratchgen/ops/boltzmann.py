@@ -115,9 +115,10 @@ def sum_out_hidden_(
 def free_energy_backward(dF: Float[Array, " n"], cache: FreeEnergyCache) -> tuple[RBMParams, Float[Array, "n visible"]]:
     """Return ``(dparams, dv)``."""
     params, v, p_h = cache
-    da = -dF[:, None] * p_h  # (n, hidden)
+    minus_dF = -dF
+    da = minus_dF[:, None] * p_h  # (n, hidden)
     dx = matmul(da, params.W.T)  # (n, visible)
-    dparams = _params_gradient(dF, da, dx, params, v, None)
+    dparams = _params_gradient(minus_dF, da, dx, params, v, None)
     if not is_gaussian(params):
         return dparams, dx - dF[:, None] * params.b
     return dparams, scaled_visible(params, dx + dF[:, None] * (v - params.b))
@@ -131,26 +132,27 @@ def free_energy_backward_params_(
     The storage of ``cache.p_h`` is used up.
     """
     params, v, da = cache  # (n, hidden)
-    da *= -dF[:, None]
+    minus_dF = -dF
+    da *= minus_dF[:, None]
     wants_log_sigma = is_gaussian(params if out is None else out)
-    return _params_gradient(dF, da, matmul(da, params.W.T) if wants_log_sigma else None, params, v, out)
+    return _params_gradient(minus_dF, da, matmul(da, params.W.T) if wants_log_sigma else None, params, v, out)
 
 
 def _params_gradient(
-    dF: Array, da: Array, dx: Array | None, params: RBMParams, v: Array, out: RBMParams | None
+    minus_dF: Array, da: Array, dx: Array | None, params: RBMParams, v: Array, out: RBMParams | None
 ) -> RBMParams:
-    xp = namespace(dF, v)
+    xp = namespace(minus_dF, v)
     x = scaled_visible(params, v)
     dW = matmul(x.T, da, out=None if out is None else out.W)
-    dc = matmul(da.T, xp.ones_like(dF))  # the sum over n
+    dc = matmul(da.T, xp.ones_like(minus_dF))  # the sum over n
     if not is_gaussian(params):
-        return _stored(RBMParams(dW, -matmul(v.T, dF), dc), out)
+        return _stored(RBMParams(dW, matmul(v.T, minus_dF), dc), out)
     precision = xp.exp(-2 * params.log_sigma)
-    residual = dF[:, None] * (v - params.b)  # (n, visible)
-    db = -xp.sum(residual, axis=0) * precision
+    residual = minus_dF[:, None] * (v - params.b)  # (n, visible)
+    db = xp.sum(residual, axis=0) * precision
     if dx is None:
         return _stored(RBMParams(dW, db, dc), out)
-    dlog_sigma = -xp.sum(2 * x * dx + residual * (v - params.b) * precision, axis=0)
+    dlog_sigma = xp.sum(residual * (v - params.b) * precision - 2 * x * dx, axis=0)
     return _stored(RBMParams(dW, db, dc, dlog_sigma), out)
 
 

@@ -62,8 +62,8 @@ EXPECTED = {
             "gibbs_units._kernel": 1,
             "sgd._descent_kernel": 1,
         },
-        "products": 7,
-        "array_launches": 19,
+        "products": 9,
+        "array_launches": 17,
         "large_allocations": 4,
     },
     "EBM, three Langevin steps": NO_WAIT
