@@ -4,6 +4,9 @@ Numba chooses between CUDA and its simulator when it is imported, and compiles n
 session that collects such tests therefore hands them to one child session a marker, which runs beside it and whose
 reports it takes over at the end. Selection works as for any test: what a path, ``-k`` or ``-m`` selects is run, so that
 ``pytest -m simulator`` runs these tests alone.
+
+Sessions that run beside each other multiply matrices with one thread each: of two threads that wait for each other one
+often waits for a core, which made small products twenty times slower.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 ENVIRONMENTS = {"simulator": {"NUMBA_ENABLE_CUDASIM": "1"}, "ptx": {"NUMBA_ENABLE_CUDASIM": "0"}}  # by marker
 REPORTS = "SCRATCHGEN_CHILD_REPORTS"  # set in a child session: the file to leave the reports in
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class ChildSession:
@@ -50,7 +55,7 @@ class ChildSession:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "pytest", f"@{tests}", "-p", "no:cacheprovider", maxfail],
                 cwd=config.rootpath,
-                env=os.environ | ENVIRONMENTS[self.marker] | {REPORTS: str(self._path / "reports")},
+                env=os.environ | ENVIRONMENTS[self.marker] | {REPORTS: str(self._path / "reports")} | ONE_THREAD,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -121,6 +126,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     """Run the children beside the session; they end with it, however it ends."""
     children = [] if session.testsfailed else session.config.stash[CHILDREN]  # errors of collection: nothing is run
     with ExitStack() as stack:
+        if children:
+            stack.enter_context(threadpool_limits(1, "blas"))
+            patch = stack.enter_context(pytest.MonkeyPatch.context())  # for what the tests start
+            for name, value in ONE_THREAD.items():
+                patch.setenv(name, value)
         for child in children:
             session.testscollected += len(child.items)
             child.start(session.config)

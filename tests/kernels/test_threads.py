@@ -91,12 +91,12 @@ def test_a_part_that_fails_is_heard_of_when_the_others_have_ended(n_threads):
 @needs_blas_threads
 def test_several_threads_of_a_program_share_work_and_multiply_at_the_same_time():
     a = Stream(0).normal((150, 150))
-    product = a @ a
 
     def work(seed):
         return [(a @ a, Stream(seed).normal(40_000)) for _ in range(100)]
 
     with threadpool_limits(2), ThreadPoolExecutor(4) as executor:
+        product = a @ a
         for seed, results in enumerate(executor.map(work, range(4))):
             for got, drawn in results:
                 np.testing.assert_array_equal(got, product)
