@@ -44,7 +44,24 @@ def test_float32_kernels_compute_in_float32(cases, compiled):
 
 @pytest.mark.parametrize(
     "operation",
-    ["fill_words", "fill_uniform", "fill_normal", "langevin_step_", "langevin_gaussian_mixture", "adam_"],
+    [
+        "adam_",
+        "bernoulli_nll",
+        "bernoulli_nll_with_grad",
+        "bias_activation_backward_",
+        "bias_activation_forward_",
+        "descend_",
+        "fill_bernoulli",
+        "fill_normal",
+        "fill_uniform",
+        "fill_words",
+        "hidden_free_energy_",
+        "langevin_gaussian_mixture",
+        "langevin_step_",
+        "reparameterise_kl_forward",
+        "sample_bernoulli_units_",
+        "sgd_",
+    ],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 def test_loops_over_many_numbers_are_vectorised(operation, dtype, cases, compiled):
