@@ -1,7 +1,8 @@
 """Run all benchmarks, or those that are named, and draw what the README shows: ``python -m benchmarks [NAME ...]``.
 
 All records go into one file, named after processor, cores and GPU; what else is in it stays. Then the pictures beside
-it are drawn anew, and the README gets its table. With ``--out`` the file is another one, and the README is left alone.
+it are drawn anew, and the README gets its table. With ``--out`` the file is another one, and the README is left alone:
+its pictures, too, where the file lies beside them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(NAMES)}")
     out = options.out or RESULTS / f"{machine_name(describe_machine())}.json"
     failed = [name for name in options.names or NAMES if not _succeeds(_run_benchmark, name, out)]
-    failed += show(out, in_readme=options.out is None)
+    failed += show(
+        out, in_readme=options.out is None, draw=options.out is None or out.resolve().parent != RESULTS.resolve()
+    )
     if failed:
         raise SystemExit(f"failed, see above: {', '.join(failed)}")
 
@@ -55,8 +58,8 @@ def _run_benchmark(name: str, out: Path) -> None:
     print()
 
 
-def show(out: Path, in_readme: bool) -> list[str]:
-    """Print the table of a results file and draw its pictures beside it; return what failed."""
+def show(out: Path, in_readme: bool, draw: bool) -> list[str]:
+    """Print the table of a results file and draw its pictures beside it, if it is to be; return what failed."""
     if not out.exists():
         return []
     records = json.loads(out.read_text())
@@ -64,9 +67,9 @@ def show(out: Path, in_readme: bool) -> list[str]:
     failed = [
         f"{name}.png"
         for name in WITH_PICTURES
-        if name in records and not _succeeds(_draw, name, records[name], out.parent)
+        if draw and name in records and not _succeeds(_draw, name, records[name], out.parent)
     ]
-    if summary.shorter(records) and not _succeeds(speed_plot.plot, records, out.parent / "speed.png"):
+    if draw and summary.shorter(records) and not _succeeds(speed_plot.plot, records, out.parent / "speed.png"):
         failed.append("speed.png")
     if in_readme and not _succeeds(summary.write_readme, records):
         failed.append("README.md")

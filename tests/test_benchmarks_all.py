@@ -70,6 +70,15 @@ def test_results_of_ones_own_leave_the_readme_alone(everything: Any, tmp_path: P
     assert "old" in everything.summary.README.read_text()
 
 
+def test_results_of_ones_own_leave_the_pictures_of_the_readme_alone(everything: Any) -> None:
+    everything.RESULTS.mkdir()
+    for name in ("scaling.png", "speed.png"):
+        (everything.RESULTS / name).write_text("of the README")
+    everything.main(["philox", "scaling", f"--out={everything.RESULTS / 'mine.json'}"])
+    assert {path.read_text() for path in everything.RESULTS.glob("*.png")} == {"of the README"}
+    assert (everything.RESULTS / "mine.json").exists()
+
+
 def test_every_benchmark_that_is_named_exists_and_can_be_run(everything: Any) -> None:
     for name in everything.NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
