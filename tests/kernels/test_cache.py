@@ -32,6 +32,21 @@ PROGRAM = """
 from scratchgen.kernels import probe, other_probe
 print(probe.kernel(1.0), other_probe.kernel(1.0))
 """
+SHARED = """
+import numpy as np
+from scratchgen.kernels._jit import cpu_kernel
+@cpu_kernel()
+def kernel(first, end, x):
+    x[first:end] += end - first
+"""
+CALL_AND_SHARE = """
+import numpy as np
+from scratchgen.kernels import shared_probe
+called, shared = np.zeros((2, 5))
+shared_probe.kernel(1, 3, called)
+shared_probe.kernel.share(5, 1, shared)
+print(called.tolist(), shared.tolist())
+"""
 DIE_WHILE_SAVING = """
 import os
 from numba.core import caching
@@ -78,6 +93,14 @@ def test_kernels_are_compiled_once(package):
     assert "data loaded" in again
     assert "data saved" not in again
     assert again.splitlines()[-1] == "2.0 3.0"  # each kernel got its own code, though their bytecode is equal
+
+
+def test_a_kernel_that_is_called_is_not_taken_for_one_whose_work_is_shared(package):
+    (package.kernels / "shared_probe.py").write_text(SHARED)
+    for _ in range(2):  # compiled, and then from the cache
+        process = package.run(CALL_AND_SHARE)
+        assert process.stdout.splitlines()[-1] == "[0.0, 2.0, 2.0, 0.0, 0.0] [5.0, 5.0, 5.0, 5.0, 5.0]", process.stderr
+    assert "data saved" not in process.stdout
 
 
 def test_an_edit_of_another_source_is_seen_and_old_code_removed(package):
